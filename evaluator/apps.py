@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class EvaluatorConfig(AppConfig):
+    name = "assay.evaluator"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,215 @@
+"""A job is rows in the database: what it froze when it was submitted, its shards, its row scores, its results."""
+
+from django.db import models
+from django.utils import timezone
+
+from assay.filesets.models import Blob, Fileset
+from assay.platform.ids import new_id
+from assay.secrets.models import Secret
+from assay.workspaces.models import Workspace
+
+
+def job_id() -> str:
+    return new_id("platform-job")
+
+
+class State(models.TextChoices):
+    """The states of a job; `states.py` holds the legal moves, docs/job-life.md the diagram."""
+
+    CREATED = "created"
+    PENDING = "pending"
+    ACTIVE = "active"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    ERROR = "error"
+    COMPLETED = "completed"
+
+
+class Dialect(models.TextChoices):
+    """The form of the spec a job was submitted in; its results go out in the same form (platform-v2 section 8.5)."""
+
+    SINGLE = "single", "one raw metric (clients 0.1.0, 0.1.1)"
+    BUNDLES = "bundles", "metric bundles (clients 0.1.2 to 0.3.0)"
+    PUBLICATION = "publication", "metric bundles and publication (clients from 0.6.0)"
+
+
+class Job(models.Model):
+    uid = models.CharField(max_length=64, unique=True, default=job_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="jobs")
+    name = models.CharField(max_length=63)
+    project = models.CharField(max_length=63, null=True, blank=True)
+    description = models.TextField(null=True, blank=True)
+    source = models.CharField(max_length=63, default="nemo-evaluator", editable=False)
+    dialect = models.CharField(max_length=16, choices=Dialect.choices, editable=False)
+    spec = models.JSONField(editable=False)
+    """As submitted; clients validate what comes back with their own models."""
+    ownership = models.JSONField(null=True, blank=True)
+    custom_fields = models.JSONField(default=dict)
+    output_location = models.CharField(max_length=1024, null=True, blank=True)
+
+    # What was frozen at submission.
+    metrics = models.JSONField(editable=False)
+    """The metrics' own definitions, stored metrics resolved."""
+    dataset_fileset = models.ForeignKey(Fileset, null=True, blank=True, on_delete=models.PROTECT, related_name="jobs")
+    """None when the rows are in the spec."""
+    dataset_fragment = models.CharField(max_length=1024, blank=True, default="")
+    dataset_revision = models.CharField(max_length=64, blank=True, default="")
+    parallelism = models.PositiveIntegerField(default=8)
+    limit_samples = models.PositiveIntegerField(null=True, blank=True)
+    result_fileset = models.OneToOneField(Fileset, on_delete=models.PROTECT, related_name="result_of")
+
+    # Where it stands.
+    state = models.CharField(max_length=16, choices=State.choices, default=State.CREATED)
+    message = models.TextField(blank=True, default="")
+    """One line for people: what it does now, or why it waits or ended."""
+    error = models.TextField(blank=True, default="")
+    rows_total = models.PositiveBigIntegerField(null=True, blank=True)
+    rows_done = models.PositiveBigIntegerField(default=0)
+    rows_failed = models.PositiveBigIntegerField(default=0)
+    forms = models.JSONField(default=dict)
+    """The structured-output form each judge takes, so that every shard sends the same prompts."""
+    created_by = models.CharField(max_length=150, blank=True, default="", editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    pending_at = models.DateTimeField(null=True, blank=True)
+    active_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    rung_at = models.DateTimeField(null=True, blank=True)
+    """When workers were last woken for it; the sweep rings again when nothing came of it."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_job_a_name")]
+        indexes = [
+            models.Index(fields=["workspace", "created_at"], name="job_by_age"),
+            models.Index(
+                fields=["state"],
+                name="job_unfinished",
+                condition=~models.Q(state__in=["completed", "error", "cancelled"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace}/{self.name}"
+
+    @property
+    def tail(self) -> str:
+        """The random part of ``uid``, which the ids of its attempt, step and task share."""
+        return self.uid.removeprefix("platform-job-")
+
+    @property
+    def attempt_id(self) -> str:
+        return f"platform-job-attempt-{self.tail}"
+
+
+class JobSecret(models.Model):
+    """A job refers to a secret by id, so that neither can lose the other in a race."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="job_secrets")
+    secret = models.ForeignKey(Secret, on_delete=models.PROTECT, related_name="job_secrets")
+    reference = models.CharField(max_length=127)
+    """As the metric names it: ``name`` or ``workspace/name``."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "reference"], name="one_use_of_a_secret_a_job")]
+
+    def __str__(self) -> str:
+        return f"{self.job}: {self.reference}"
+
+
+class JobInput(models.Model):
+    """A file that the job reads, pinned when it was planned: an upload over it does not change the job."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="inputs")
+    position = models.PositiveIntegerField()
+    path = models.CharField(max_length=1024)
+    blob = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="inputs")
+    """None for a hub's file, which the job's revision pins."""
+    rows = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "position"], name="one_input_a_position")]
+
+    def __str__(self) -> str:
+        return f"{self.job}: {self.path}"
+
+
+class ShardState(models.TextChoices):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class Shard(models.Model):
+    """A range of a job's rows that one worker judges at a time, for as long as it renews its lease."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="shards")
+    index = models.PositiveIntegerField()
+    start = models.PositiveBigIntegerField()
+    stop = models.PositiveBigIntegerField()
+    """The row after the last one."""
+    state = models.CharField(max_length=8, choices=ShardState.choices, default=ShardState.WAITING)
+    token = models.PositiveIntegerField(default=0)
+    """Grows with every claim; whoever writes with an older one is refused (a fencing token)."""
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=255, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "index"], name="one_shard_an_index"),
+            models.CheckConstraint(condition=models.Q(stop__gte=models.F("start")), name="shard_goes_forward"),
+        ]
+        indexes = [models.Index(fields=["state", "lease_until"], name="shard_by_lease")]
+
+    def __str__(self) -> str:
+        return f"{self.job} rows {self.start} to {self.stop}"
+
+
+class RowScore(models.Model):
+    """What became of one row; stored as it lands, at most once."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="row_scores")
+    row_index = models.PositiveBigIntegerField()
+    scored = models.BooleanField()
+    """Every score of the row has a value."""
+    scores = models.JSONField()
+    """``{metric key: [[name, value or null, label or null, state, reason or null], …]}``"""
+    error = models.TextField(blank=True, default="")
+    record = models.BinaryField()
+    """The whole row as the wire has it, JSON, compressed with zlib."""
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "row_index"], name="one_score_a_row")]
+
+    def __str__(self) -> str:
+        return f"{self.job} row {self.row_index}"
+
+
+class Result(models.Model):
+    """A named outcome of a job: a file in its result fileset."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="results")
+    name = models.CharField(max_length=63)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "name"], name="one_result_a_name")]
+
+    def __str__(self) -> str:
+        return f"{self.job}: {self.name}"
+
+
+class LogLine(models.Model):
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="log_lines")
+    at = models.DateTimeField(default=timezone.now)
+    step = models.CharField(max_length=63)
+    message = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["job", "id"], name="log_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%H:%M:%S} {self.message}"

@@ -1,0 +1,220 @@
+"""What every JSON endpoint shares: reading a body or a query into a model, pages, times, and the reply's encoding."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeVar
+
+import orjson
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, QueryDict
+from pydantic import BaseModel, Field, ValidationError, create_model
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from assay.platform.errors import Invalid
+from assay.platform.filters import read_filter
+
+M = TypeVar("M", bound=BaseModel)
+D = TypeVar("D", bound=Model)
+
+MASK = "******"
+
+
+class JSONRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return b"" if data is None and renderer_context["response"].status_code == 204 else orjson.dumps(data)
+
+
+class Endpoint(APIView):
+    """A JSON endpoint: one class an address, one method a verb."""
+
+
+def wire_time(moment: datetime) -> str:
+    """Return the time as the contracts write it: UTC, microseconds, no zone (platform-v2 section 2)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+# Reading
+
+
+def read_body(request: Request, model: type[M], *, confidential: bool = False) -> M:
+    """Return the JSON body as ``model``.
+
+    Raises ``Invalid`` with every mistake and its place. With ``confidential`` the reply repeats nothing of the body.
+    """
+    raw = django_request(request).body
+    if not raw:
+        raise Invalid([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
+    if "json" in (request.content_type or ""):
+        data = _decode(raw)
+    else:
+        data = raw.decode("utf-8", "replace")
+    return check(model, data, "body", confidential=confidential)
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        reason = {"error": str(error).partition(":")[0]}
+        detail = {"type": "json_invalid", "loc": ["body", error.pos], "msg": "JSON decode error", "input": {}, "ctx": reason}
+        raise Invalid([detail]) from None
+    if b"\\u0000" in raw:
+        # Postgres stores no NUL character, neither in text nor in JSON.
+        detail = {"type": "value_error", "loc": ["body"], "msg": "Value error, NUL characters are not allowed", "input": {}}
+        raise Invalid([detail])
+    return data
+
+
+def read_query(request: Request, model: type[M]) -> M:
+    """Return the query parameters as ``model``; of a repeated parameter the last one counts."""
+    known = {name: value for name, value in request.query_params.items() if name in model.model_fields}
+    return check(model, known, "query")
+
+
+def check(model: type[M], data: Any, where: str, *, confidential: bool = False) -> M:
+    """Return ``data`` as ``model`` or raise ``Invalid`` with one entry a mistake, each below ``where``."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise Invalid(mistakes(error, where, confidential=confidential)) from None
+
+
+def mistakes(error: ValidationError, *where: str, confidential: bool = False) -> list[dict[str, Any]]:
+    """Return the mistakes that pydantic found in the shape of platform-v2 section 2.1."""
+    found = []
+    for entry in error.errors(include_url=False):
+        mistake: dict[str, Any] = {
+            "type": entry["type"],
+            "loc": [*where, *entry["loc"]],
+            "msg": entry["msg"],
+            "input": _masked(entry["input"]) if confidential else plain(entry["input"]),
+        }
+        if mistake["type"] == "model_type":
+            mistake["type"] = "model_attributes_type"
+        if "ctx" in entry:
+            mistake["ctx"] = {key: {} if isinstance(value, Exception) else plain(value) for key, value in entry["ctx"].items()}
+        found.append(mistake)
+    return found
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _masked(item) for key, item in value.items()}
+    return value if value is None or isinstance(value, bool | int | float) else MASK
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as JSON can hold it: what it cannot hold becomes text."""
+    try:
+        return orjson.loads(orjson.dumps(value))
+    except TypeError:
+        return str(value)
+
+
+def django_request(request: Request) -> HttpRequest:
+    """Return the request below DRF's wrapper, whose body can be read as bytes or as a stream."""
+    return request._request
+
+
+# Pages
+
+
+class Page(BaseModel):
+    page: int
+    page_size: int
+    sort: str
+
+
+@cache
+def page_model(default_size: int, largest: int, sorts: tuple[str, ...], default_sort: str) -> type[Page]:
+    """Return the query model of a list: ``sorts`` are its fields, each also taken with a leading minus."""
+    from typing import Literal
+
+    choices = tuple(sign + name for name in sorts for sign in ("", "-"))
+    return create_model(
+        "Page",
+        __base__=Page,
+        page=(int, Field(1, ge=1)),
+        page_size=(int, Field(default_size, ge=1, le=largest)),
+        sort=(Literal[choices], default_sort) if choices else (str, default_sort),
+    )
+
+
+class Listing:
+    """How one collection is listed (platform-v2 section 2.2).
+
+    ``sorts`` maps a sort name to a model field; ``filters`` maps a filter field to a model lookup. A collection without
+    filters ignores the parameter and sends neither ``sort`` nor ``filter`` back, as secrets do.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        largest: int,
+        sorts: Mapping[str, str] | None = None,
+        default_sort: str = "-created_at",
+        filters: Mapping[str, str] | None = None,
+        empty_pages: int = 0,
+        omit_null: bool = False,
+    ) -> None:
+        self.sorts = dict(sorts or {})
+        self.filters = dict(filters or {})
+        self.default_sort = default_sort
+        self.page = page_model(size, largest, tuple(self.sorts), default_sort)
+        self.empty_pages = empty_pages
+        self.omit_null = omit_null
+
+    def reply(self, request: Request, rows: QuerySet[D], wire: Callable[[D], dict[str, Any]]) -> Response:
+        """Return one page of ``rows``, filtered and sorted as the query asks."""
+        asked = read_query(request, self.page)
+        echo: dict[str, Any] = {}
+        if self.filters:
+            wanted = read_filter(request.query_params, self.filters)
+            rows = rows.filter(wanted.q)
+            echo = {"sort": asked.sort} | ({"filter": wanted.echo} if wanted.echo else {})
+        sign, name = ("-", asked.sort[1:]) if asked.sort.startswith("-") else ("", asked.sort)
+        total = rows.count()
+        start = (asked.page - 1) * asked.page_size
+        ordered = rows.order_by(sign + self.sorts.get(name, name), sign + "pk")
+        found = [wire(row) for row in ordered[start : start + asked.page_size]] if start < total else []
+        return Response(
+            {
+                "data": [without_nulls(entry) for entry in found] if self.omit_null else found,
+                "pagination": {
+                    "page": asked.page,
+                    "page_size": asked.page_size,
+                    "current_page_size": len(found),
+                    "total_pages": math.ceil(total / asked.page_size) or self.empty_pages,
+                    "total_results": total,
+                },
+                **echo,
+            }
+        )
+
+
+def without_nulls(entry: Any) -> Any:
+    """Return ``entry`` without its null members, at every depth (lists of platform-v2 leave them out)."""
+    if isinstance(entry, dict):
+        return {key: without_nulls(value) for key, value in entry.items() if value is not None}
+    if isinstance(entry, list):
+        return [without_nulls(value) for value in entry]
+    return entry
+
+
+def flag(query: QueryDict, name: str) -> bool:
+    return query.get(name, "").lower() in {"1", "true", "yes", "on"}
+
+
+def first_missing(names: Iterable[str], known: Iterable[str]) -> str | None:
+    present = set(known)
+    return next((name for name in names if name not in present), None)

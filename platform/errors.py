@@ -1,0 +1,109 @@
+"""Everything that a request can be refused for, and the one place where it becomes a reply.
+
+    Refusal
+    ├── BadRequest           400
+    ├── Unauthenticated      401
+    ├── Forbidden            403
+    ├── NotFound             404
+    ├── Conflict             409  (never a side effect: clients repeat it)
+    ├── TooLarge             413
+    ├── RangeNotSatisfiable  416
+    ├── Invalid              422  (a sentence, or a list of places in the request)
+    ├── Upstream             502  (a hub or judge that the platform depends on)
+    └── Unavailable          503
+
+The body is ``{"detail": …}``, platform-v2 section 2.1.
+"""
+
+import logging
+from typing import Any, ClassVar
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import OperationalError
+from django.http import Http404
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+logger = logging.getLogger(__name__)
+
+
+class Refusal(Exception):
+    """The request cannot be done as asked; ``detail`` says why, in words for the person who asked."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str | list[dict[str, Any]]) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class BadRequest(Refusal):
+    status = 400
+
+
+class Unauthenticated(Refusal):
+    status = 401
+
+
+class Forbidden(Refusal):
+    status = 403
+
+
+class NotFound(Refusal):
+    status = 404
+
+
+class Conflict(Refusal):
+    status = 409
+
+
+class TooLarge(Refusal):
+    status = 413
+
+
+class RangeNotSatisfiable(Refusal):
+    status = 416
+
+
+class Invalid(Refusal):
+    status = 422
+
+
+class Upstream(Refusal):
+    status = 502
+
+
+class Unavailable(Refusal):
+    status = 503
+
+
+UNEXPECTED = {"detail": "An unexpected error occurred."}
+
+
+def envelope(error: Exception, context: dict[str, Any]) -> Response:
+    """Return the reply for an error that a view let through (DRF's ``EXCEPTION_HANDLER``)."""
+    match error:
+        case Refusal():
+            reply = Response({"detail": error.detail}, status=error.status)
+            if error.status == Conflict.status:
+                # Both NeMo clients repeat a 409 unless told that repeating cannot help.
+                reply["x-should-retry"] = "false"
+            if error.status == Unauthenticated.status:
+                reply["WWW-Authenticate"] = 'Basic realm="assay"'
+            return reply
+        case drf.MethodNotAllowed():
+            return Response({"detail": "Method Not Allowed"}, status=405)
+        case drf.NotAuthenticated() | drf.AuthenticationFailed():
+            return Response({"detail": str(error.detail)}, status=401, headers={"WWW-Authenticate": 'Basic realm="assay"'})
+        case drf.PermissionDenied() | PermissionDenied():
+            return Response({"detail": "You may not do this."}, status=403)
+        case drf.NotAcceptable():
+            return Response({"detail": "Not Acceptable"}, status=406)
+        case Http404():
+            return Response({"detail": "Not Found"}, status=404)
+        case RequestDataTooBig():
+            return Response({"detail": "The request body is larger than this server takes."}, status=413)
+        case OperationalError() if "locked" in str(error):
+            return Response({"detail": "The database is busy; try again."}, status=503, headers={"Retry-After": "1"})
+    logger.error("unexpected error in %s", type(context.get("view")).__name__, exc_info=error)
+    return Response(UNEXPECTED, status=500)

@@ -1,0 +1,182 @@
+"""One settings file, read from the environment only. `docs/operating.md` explains each variable."""
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from assay.platform.keyfile import read_or_make
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingError(Exception):
+    """An environment variable holds a value that the platform cannot use."""
+
+
+def _word(name: str, default: str, allowed: set[str]) -> str:
+    value = os.environ.get(name, "").strip().lower() or default
+    if value not in allowed:
+        raise SettingError(f"{name} must be one of {', '.join(sorted(allowed))}; it is {value!r}")
+    return value
+
+
+def _list(name: str) -> list[str]:
+    return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+
+
+def _database(url: str) -> dict[str, object]:
+    if not url:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "assay.sqlite3",
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                # A reader never waits in WAL; a writer that knows it will write takes its place in the queue at once.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
+            },
+        }
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise SettingError(f"ASSAY_DATABASE_URL must start with postgres://; its scheme is {parts.scheme!r}")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": parts.port or "",
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": 20, "timeout": 20}, **dict(parse_qsl(parts.query))},
+    }
+
+
+DATA_DIR = Path(os.environ.get("ASSAY_DATA_DIR", "data")).resolve()
+
+AUTH = _word("ASSAY_AUTH", "off", {"on", "off"}) == "on"
+LOG_FORMAT = _word("ASSAY_LOG_FORMAT", "text", {"text", "json"})
+EGRESS_ALLOW = _list("ASSAY_EGRESS_ALLOW")
+EGRESS_DENY = _list("ASSAY_EGRESS_DENY")
+ENCRYPTION_KEYS = _list("ASSAY_ENCRYPTION_KEYS")
+"""Base64 keys for secrets, newest first. Empty: `secrets/vault.py` keeps one in the data folder."""
+
+DEBUG = False
+SECRET_KEY = os.environ.get("ASSAY_SECRET_KEY") or read_or_make(DATA_DIR / "keys" / "session.key")
+# With no sign-in, only requests that name this machine are answered: a web page that points its own host name here
+# (DNS rebinding) gets nothing.
+ALLOWED_HOSTS = _list("ASSAY_ALLOWED_HOSTS") or (["*"] if AUTH else ["localhost", "127.0.0.1", "[::1]"])
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "assay.platform",
+    "assay.workspaces",
+    "assay.secrets",
+    "assay.filesets",
+    "assay.evaluator",
+    "assay.jobs",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "assay.platform.auth.SameOriginMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "assay.platform.auth.LocalUserMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "assay.platform.urls"
+WSGI_APPLICATION = "assay.platform.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "platform" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {"default": _database(os.environ.get("ASSAY_DATABASE_URL", ""))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
+"""JSON bodies (an inline dataset may be one); files are streamed and have no such limit."""
+FILE_UPLOAD_TEMP_DIR = None
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["assay.platform.api.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["assay.platform.auth.Caller"],
+    "DEFAULT_PERMISSION_CLASSES": ["assay.platform.auth.KnownCaller"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "assay.platform.errors.envelope",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Assay",
+    "DESCRIPTION": "Judges LLM output with LLM judges, and checks the judges against people.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+UNFOLD = {
+    "SITE_TITLE": "Assay",
+    "SITE_HEADER": "Assay",
+    "SITE_SUBHEADER": "LLM judges, checked against people",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+# The broker only wakes workers with an id: losing it delays, never loses.
+BROKER_URL = os.environ.get("ASSAY_BROKER_URL", "")
+EMBEDDED_BROKER = not BROKER_URL
+if BROKER_URL and urlsplit(BROKER_URL).scheme not in {"redis", "rediss"}:
+    raise SettingError(f"ASSAY_BROKER_URL must start with redis://; its scheme is {urlsplit(BROKER_URL).scheme!r}")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "assay.platform.journal.JSONFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
+}

@@ -1,0 +1,65 @@
+"""A workspace holds everything else; members say who may use it, projects group what is in it."""
+
+from django.db import models
+from django.utils import timezone
+
+from assay.platform.ids import new_id
+
+DEFAULT = "default"
+"""The workspace made at first start; it cannot be deleted."""
+
+
+def workspace_id() -> str:
+    return new_id("workspace")
+
+
+def project_id() -> str:
+    return new_id("project")
+
+
+class Workspace(models.Model):
+    uid = models.CharField(max_length=64, unique=True, default=workspace_id, editable=False)
+    name = models.CharField(max_length=63, unique=True)
+    description = models.TextField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.CharField(max_length=150, blank=True, default="", editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_by = models.CharField(max_length=150, blank=True, default="", editable=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["created_at"], name="workspace_created"),
+            models.Index(fields=["updated_at"], name="workspace_updated"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(models.Model):
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="members")
+    principal = models.CharField(max_length=255)
+    roles = models.JSONField(default=list)
+    granted_at = models.DateTimeField(default=timezone.now)
+    granted_by = models.CharField(max_length=150, default="system")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "principal"], name="one_membership_a_principal")]
+
+    def __str__(self) -> str:
+        return f"{self.principal} in {self.workspace}"
+
+
+class Project(models.Model):
+    uid = models.CharField(max_length=64, unique=True, default=project_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="projects")
+    name = models.CharField(max_length=63)
+    description = models.TextField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_project_a_name")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace}/{self.name}"
