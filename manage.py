@@ -7,6 +7,12 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assay.platform.settings")
+    # The settings read the data folder from the environment, before any command reads its options.
+    for position, word in enumerate(sys.argv):
+        if word == "--data-dir" and position + 1 < len(sys.argv):
+            os.environ["ASSAY_DATA_DIR"] = sys.argv[position + 1]
+        elif word.startswith("--data-dir="):
+            os.environ["ASSAY_DATA_DIR"] = word.partition("=")[2]
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

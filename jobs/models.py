@@ -79,6 +79,8 @@ class Job(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     rung_at = models.DateTimeField(null=True, blank=True)
     """When workers were last woken for it; the sweep rings again when nothing came of it."""
+    lease_until = models.DateTimeField(null=True, blank=True)
+    """Until then one worker plans or finishes it."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_job_a_name")]

@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, PlainSerializer, ValidationError, create_model
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -41,6 +41,8 @@ def wire_time(moment: datetime) -> str:
     """Return the time as the contracts write it: UTC, microseconds, no zone (platform-v2 section 2)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
+
+WireTime = Annotated[datetime, PlainSerializer(wire_time, return_type=str)]
 
 # Reading
 
@@ -179,7 +181,7 @@ class Listing:
         asked = read_query(request, self.page)
         echo: dict[str, Any] = {}
         if self.filters:
-            wanted = read_filter(request.query_params, self.filters)
+            wanted = read_filter(request.query_params, self.filters, rows)
             rows = rows.filter(wanted.q)
             echo = {"sort": asked.sort} | ({"filter": wanted.echo} if wanted.echo else {})
         sign, name = ("-", asked.sort[1:]) if asked.sort.startswith("-") else ("", asked.sort)

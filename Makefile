@@ -1,0 +1,53 @@
+# The same targets serve people and CI. `make help` lists them.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8080
+DATA ?= ./data
+BIN := .venv/bin
+RUN_STAMP := .venv/.installed
+DEV_STAMP := .venv/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve demo test compat lint bench clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Assay needs Python 3.11 or newer; say PYTHON=… to name one")'
+	$(PYTHON) -m venv .venv
+
+$(RUN_STAMP): $(BIN)/python requirements.txt sdk/pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP) requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+install: $(RUN_STAMP)  ## make .venv and install what the platform needs
+
+serve: install  ## run the platform (HOST, PORT, DATA)
+	$(BIN)/python manage.py serve --host $(HOST) --port $(PORT) --data-dir $(DATA)
+
+demo: install  ## run the sample evaluation, then serve (ONCE=1: end after it)
+	$(BIN)/python examples/demo.py --host $(HOST) --port $(PORT) --data-dir $(DATA) $(if $(ONCE),--once)
+
+test: $(DEV_STAMP)  ## run the whole test suite
+	$(BIN)/python -m pytest
+
+compat: $(DEV_STAMP)  ## drive a running platform with the real clients
+	$(BIN)/python tests/compat/run.py
+
+lint: $(DEV_STAMP)  ## ruff, types, import rules, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	mkdir -p .types && ln -sfn .. .types/assay && $(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_import_name.py tests/test_layers.py
+	ASSAY_DATA_DIR=.lint-data $(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(DEV_STAMP)  ## measure; writes benchmarks/results.md
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove what make made, except data
+	rm -rf .venv .compat .types .lint-data .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,92 @@
+"""The end of a job: fold what is stored, publish the results, and close it."""
+
+import zlib
+from typing import Any
+
+import orjson
+from assay_sdk.engine.aggregate import Summary
+from assay_sdk.engine.result import RowScore as EngineRowScore
+from assay_sdk.engine.spec import parse_metric
+from django.db import transaction
+
+from assay.evaluator.models import EvalResult
+from assay.jobs import logs, results
+from assay.jobs.models import Dialect, Job, RowScore, Shard, ShardState, State
+from assay.jobs.states import move
+
+
+def all_shards_done(job: Job) -> bool:
+    shards = Shard.objects.filter(job=job)
+    return shards.exists() and not shards.exclude(state=ShardState.DONE).exists()
+
+
+def fail(job: Job, message: str) -> None:
+    """End the job in ``error`` with a message that says what to fix; its row scores stay."""
+    if move(job, State.ERROR, error=message, message=message):
+        logs.write(job, f"Failed: {message}")
+
+
+def finish(job: Job) -> None:
+    """Publish the results and complete the job. Doing it twice, or after a crash half way, gives the same."""
+    failed_for = _nothing_but_failures(job)
+    if failed_for:
+        fail(job, failed_for)
+        return
+    summary = summarise(job)
+    results.write_artifacts(job, wire_summary(job, summary))
+    with transaction.atomic():
+        message = _verdict(job)
+        if move(job, State.COMPLETED, message=message):
+            _keep_result(job, summary)
+            logs.write(job, message)
+
+
+def summarise(job: Job) -> Summary:
+    """Return the summary of the rows stored so far, folded in row order."""
+    summary = Summary([parse_metric(definition) for definition in job.metrics])
+    stored = RowScore.objects.filter(job=job).order_by("row_index").values_list("row_index", "scores")
+    for index, scores in stored.iterator(chunk_size=2000):
+        summary.add(EngineRowScore.from_slim(index, scores))
+    return summary
+
+
+def wire_summary(job: Job, summary: Summary) -> dict[str, Any]:
+    """Return the aggregates in the shape that the submitting client's models take (platform-v2 section 8.5)."""
+    return summary.to_wire(legacy=job.dialect != Dialect.PUBLICATION, prefix=job.dialect != Dialect.SINGLE)
+
+
+def _verdict(job: Job) -> str:
+    job.refresh_from_db(fields=["rows_done", "rows_failed"])
+    if not job.rows_failed:
+        return f"Completed: {job.rows_done} rows scored"
+    return f"Completed: {job.rows_done - job.rows_failed} of {job.rows_done} rows scored, {job.rows_failed} unscored"
+
+
+def _nothing_but_failures(job: Job) -> str | None:
+    """Return why the job failed as a whole: not one row was judged, and its metrics do not ask to ignore that."""
+    if any(definition.get("ignore_request_failure") for definition in job.metrics):
+        return None
+    stored = RowScore.objects.filter(job=job)
+    if stored.filter(error="").exists():
+        return None
+    first = stored.order_by("row_index").values_list("error", flat=True).first()
+    return f"No row could be judged. The first row's reason: {first}" if first else None
+
+
+def _keep_result(job: Job, summary: Summary) -> None:
+    dataset = job.spec["dataset"]
+    EvalResult.objects.update_or_create(
+        workspace=job.workspace,
+        name=job.name,
+        defaults={
+            "project": job.project,
+            "scores": summary.to_wire(legacy=False, prefix=True),
+            "metric_types": sorted({definition["type"] for definition in job.metrics}),
+            "dataset_ref": dataset if isinstance(dataset, str) else None,
+            "bundle_ref": f"{job.result_fileset}#results/{job.attempt_id}/evaluation-results",
+        },
+    )
+
+
+def pack(row: EngineRowScore) -> bytes:
+    return zlib.compress(orjson.dumps(row.to_wire()), 1)

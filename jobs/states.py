@@ -1,0 +1,53 @@
+"""The one place where a job's state changes: a table of legal moves, and the conditional update that makes one.
+
+    created ──► pending ──► active ──► completed
+       │           │          ├──────► error
+       │           │          ├─► cancelling ──► cancelled
+       │           │          └─► pausing ─────► paused ──► pending …
+       └───────────┴─► the ends, cancelled and paused, at once where no shard runs
+
+docs/job-life.md tells the same for users.
+"""
+
+from typing import Any
+
+from django.db.models.functions import Now
+
+from assay.jobs.models import Job, State
+
+MOVES: dict[State, frozenset[State]] = {
+    State.CREATED: frozenset({State.PENDING, State.PAUSING, State.CANCELLING, State.ERROR}),
+    State.PENDING: frozenset({State.ACTIVE, State.COMPLETED, State.PAUSING, State.CANCELLING, State.ERROR}),
+    State.ACTIVE: frozenset({State.COMPLETED, State.PAUSING, State.CANCELLING, State.ERROR}),
+    State.PAUSING: frozenset({State.PAUSED, State.CANCELLING, State.ERROR}),
+    State.PAUSED: frozenset({State.CREATED, State.PENDING, State.CANCELLING}),
+    State.CANCELLING: frozenset({State.CANCELLED}),
+    State.CANCELLED: frozenset(),
+    State.ERROR: frozenset(),
+    State.COMPLETED: frozenset(),
+}
+
+TERMINAL = frozenset(state for state, onward in MOVES.items() if not onward)
+RUNNABLE = frozenset({State.CREATED, State.PENDING, State.ACTIVE})
+"""States in which workers have something to do for a job."""
+
+STAMPS = {
+    State.PENDING: "pending_at",
+    State.ACTIVE: "active_at",
+    State.PAUSED: "paused_at",
+    State.CANCELLED: "finished_at",
+    State.ERROR: "finished_at",
+    State.COMPLETED: "finished_at",
+}
+
+
+def move(job: Job, to: State, **also: Any) -> bool:
+    """Move the job to ``to`` where that is legal from the state it is in now, and set the fields in ``also``.
+
+    Returns whether this call made the move: of several callers at once exactly one does. ``job`` is brought up to date.
+    """
+    sources = [state for state, onward in MOVES.items() if to in onward]
+    stamp = {STAMPS[to]: Now()} if to in STAMPS else {}
+    moved = Job.objects.filter(pk=job.pk, state__in=sources).update(state=to, updated_at=Now(), **stamp, **also)
+    job.refresh_from_db(fields=["state", "message", "error", "updated_at"])
+    return bool(moved)

@@ -1,0 +1,106 @@
+"""Take a job in: freeze everything it needs, save it, and wake a worker once that is committed."""
+
+import secrets
+import string
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from assay.evaluator.submission import Submission
+from assay.filesets.models import Fileset, Storage
+from assay.filesets.reference import FilesetReference
+from assay.jobs import logs
+from assay.jobs.models import Job, JobSecret
+from assay.jobs.wake import wake
+from assay.platform.errors import Conflict
+from assay.secrets.models import Secret
+from assay.workspaces.models import Workspace
+
+MISSING_SECRET = (
+    "Unable to create job because one or more referenced secrets were not found or are not accessible. "
+    "Verify each platform_spec secret reference uses the expected workspace/name and that you have access."
+)
+
+
+def submit(
+    workspace: Workspace,
+    submission: Submission,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    project: str | None = None,
+    ownership: Any = None,
+    custom_fields: dict[str, Any] | None = None,
+    output_location: str | None = None,
+    principal: str = "",
+) -> Job:
+    """Return the saved job, in state ``created``.
+
+    Secrets are looked up by name, not opened. Raises ``Conflict`` for a taken name or a missing secret.
+    """
+    name = name or generated_name()
+    fileset = _dataset_fileset(workspace, submission.dataset)
+    used = {reference: _secret(workspace, reference) for reference in submission.secret_references}
+    try:
+        with transaction.atomic():
+            job = Job.objects.create(
+                workspace=workspace,
+                name=name,
+                description=description,
+                project=project,
+                dialect=submission.dialect,
+                spec=submission.spec,
+                ownership=ownership,
+                custom_fields=custom_fields or {},
+                output_location=output_location,
+                metrics=submission.metrics,
+                dataset_fileset=fileset,
+                dataset_fragment=submission.dataset.fragment if fileset else "",
+                dataset_revision=fileset.revision if fileset else "",
+                parallelism=submission.parallelism,
+                limit_samples=submission.limit_samples,
+                result_fileset=_result_fileset(workspace, name),
+                created_by=principal,
+            )
+            JobSecret.objects.bulk_create(
+                JobSecret(job=job, secret=secret, reference=reference) for reference, secret in used.items()
+            )
+            logs.write(job, f"Job '{workspace.name}/{name}' submitted.")
+            transaction.on_commit(lambda: wake(job.pk))
+    except IntegrityError:
+        raise Conflict(
+            f"Job '{name}' already exists in workspace '{workspace.name}'. Choose a different job name or delete the "
+            "existing job before creating a new one."
+        ) from None
+    return job
+
+
+def generated_name() -> str:
+    alphabet = string.ascii_lowercase + string.digits
+    return "nemo-evaluator-" + "".join(secrets.choice(alphabet) for _ in range(8))
+
+
+def _dataset_fileset(workspace: Workspace, dataset: list[dict[str, Any]] | FilesetReference) -> Fileset | None:
+    """Return the referenced fileset; None for inline rows, and for a missing one, which planning then reports."""
+    if isinstance(dataset, list):
+        return None
+    owner = dataset.workspace or workspace.name
+    return Fileset.objects.filter(workspace__name=owner, name=dataset.name).first()
+
+
+def _secret(workspace: Workspace, reference: str) -> Secret:
+    owner, _, name = reference.rpartition("/")
+    secret = Secret.objects.filter(workspace__name=owner or workspace.name, name=name).first()
+    if secret is None:
+        raise Conflict(MISSING_SECRET)
+    return secret
+
+
+def _result_fileset(workspace: Workspace, job_name: str) -> Fileset:
+    return Fileset.objects.create(
+        workspace=workspace,
+        name=f"job-fileset-{job_name}",
+        description=f"Results of job {job_name}",
+        storage_type=Storage.LOCAL,
+        made_by_job=True,
+    )

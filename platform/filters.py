@@ -1,0 +1,272 @@
+"""The filter language of lists (platform-v2 section 2.2), from the query to a condition on the rows.
+
+Three spellings, one meaning: ``filter[name][$like]=x``, ``filter={"name":{"$like":"x"}}`` and ``filter=name~"x"``.
+Each becomes the JSON form with every operator written out, which is also what the reply echoes.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models import Field, Q, QuerySet
+from django.http import QueryDict
+from django.utils.dateparse import parse_date, parse_datetime
+
+from assay.platform.errors import BadRequest
+from assay.platform.filter_text import DEEPEST, read_text
+from assay.platform.like import pattern
+
+LONGEST = 16_384
+MOST_CONDITIONS = 100
+MOST_VALUES = 1_000
+
+COMPARISONS = {"$eq": "exact", "$like": "matches", "$lt": "lt", "$lte": "lte", "$gt": "gt", "$gte": "gte"}
+OPERATORS = ["$and", "$eq", "$gt", "$gte", "$in", "$like", "$lt", "$lte", "$nin", "$not", "$or"]
+
+AnyField = Field[Any, Any]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A condition on rows, and its parsed form for the reply; None when the query has no filter."""
+
+    q: Q
+    echo: dict[str, Any] | None
+
+
+def read_filter(query: QueryDict, fields: Mapping[str, str], rows: QuerySet[Any] | None = None) -> Filter:
+    """Return the filter that the query asks for; ``fields`` maps the names it may use to lookups on ``rows``.
+
+    Values are read by the type of the field that ``rows`` has; without ``rows`` they are text. Raises ``BadRequest``.
+    """
+    asked = _from_query(query)
+    if not asked:
+        return Filter(Q(), None)
+    q, echo = _Meaning(fields, rows).of(asked, 0)
+    return Filter(q, echo)
+
+
+# From the query to the JSON form
+
+
+def _from_query(query: QueryDict) -> dict[str, Any]:
+    whole = query.get("filter", "").strip()
+    bracketed = {name: value for name, value in query.items() if name.startswith("filter[")}
+    if len(whole) + sum(len(name) + len(value) for name, value in bracketed.items()) > LONGEST:
+        raise BadRequest(f"The filter is longer than {LONGEST} characters.")
+    if "\x00" in whole or any("\x00" in name + value for name, value in bracketed.items()):
+        raise BadRequest("A filter cannot hold NUL characters.")
+    parts = [part for part in (_whole(whole), _bracketed(bracketed)) if part]
+    return {"$and": parts} if len(parts) > 1 else parts[0] if parts else {}
+
+
+def _whole(text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    if text[0] not in "{[":
+        return read_text(text)
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise BadRequest(f"Invalid JSON in filter parameter: {text[:200]}") from None
+    if not isinstance(found, dict):
+        raise BadRequest("The filter must be a JSON object.")
+    return found
+
+
+def _bracketed(given: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if not re.fullmatch(r"filter(\[[^\[\]]*\])+", name) or name.count("[") > DEEPEST:
+            raise BadRequest(f"Invalid filter parameter: {name[:200]}")
+        *way, last = name[len("filter[") : -1].split("][")
+        inner: Any = found
+        for key in way:
+            inner = inner.setdefault(key, {})
+            if not isinstance(inner, dict):
+                raise BadRequest(f"Filter parameters contradict each other at: {name[:200]}")
+        if isinstance(inner.get(last), dict):
+            raise BadRequest(f"Filter parameters contradict each other at: {name[:200]}")
+        inner[last] = value.split(",") if last in {"$in", "$nin"} else value
+    return found
+
+
+# From the JSON form to a condition
+
+
+class _Meaning:
+    """Reads one filter; counts what it holds, so that no request makes the database plan thousands of terms."""
+
+    def __init__(self, fields: Mapping[str, str], rows: QuerySet[Any] | None) -> None:
+        self.fields = fields
+        self.rows = rows
+        self.conditions = 0
+        self.values = 0
+
+    def of(self, asked: Any, depth: int) -> tuple[Q, dict[str, Any]]:
+        """Return the condition of an object such as ``{"name": "x", "$or": […]}``: all of its members hold."""
+        self._descend(depth)
+        if not isinstance(asked, dict) or not asked:
+            raise BadRequest("Each part of a filter must be an object of fields and operators.")
+        whole, echo = Q(), {}
+        for key, value in asked.items():
+            q, echo[key] = self._member(key, value, depth)
+            whole &= q
+        return whole, echo
+
+    def _member(self, key: str, value: Any, depth: int) -> tuple[Q, Any]:
+        if key in {"$and", "$or"}:
+            parts = [self.of(part, depth + 1) for part in _branches(key, value)]
+            joined = Q()
+            for q, _ in parts:
+                joined = joined & q if key == "$and" else joined | q
+            return joined, [echo for _, echo in parts]
+        if key == "$not":
+            q, echo = self.of(value, depth + 1)
+            return ~q, echo
+        if key.startswith("$"):
+            raise _unknown_operator(key)
+        if key not in self.fields:
+            raise BadRequest(f"Unknown filter field '{key[:100]}'. Valid fields: {sorted(self.fields)}")
+        return self._field(key, value if isinstance(value, dict) else {"$eq": value}, depth)
+
+    def _field(self, name: str, operators: dict[str, Any], depth: int) -> tuple[Q, Any]:
+        """Return the condition of ``{"$gt": 1, "$lt": 3}`` on one field: all of the operators hold."""
+        self._descend(depth)
+        if not operators:
+            raise BadRequest(f"The filter on '{name}' has no operator.")
+        field = _field_at(self.rows, self.fields[name])
+        whole, echo = Q(), {}
+        for operator, value in operators.items():
+            if operator in {"$and", "$or"}:
+                parts = [self._field(name, _operators(part), depth + 1) for part in _branches(operator, value)]
+                q = Q()
+                for part, _ in parts:
+                    q = q & part if operator == "$and" else q | part
+                echo[operator] = [said for _, said in parts]
+            elif operator == "$not":
+                inner, echo[operator] = self._field(name, _operators(value), depth + 1)
+                q = ~inner
+            else:
+                q, echo[operator] = self._comparison(name, field, operator, value)
+            whole &= q
+        return whole, echo
+
+    def _comparison(self, name: str, field: AnyField | None, operator: str, value: Any) -> tuple[Q, Any]:
+        lookup = self.fields[name]
+        if operator in {"$in", "$nin"}:
+            listed = value if isinstance(value, list) else [value]
+            self.values += len(listed)
+            if self.values > MOST_VALUES:
+                raise BadRequest(f"The filter lists more than {MOST_VALUES} values.")
+            q = Q(**{f"{lookup}__in": [read_value(name, field, entry) for entry in listed]})
+            return (~q if operator == "$nin" else q), listed
+        if operator not in COMPARISONS:
+            raise _unknown_operator(operator)
+        if value is None:
+            if operator != "$eq":
+                raise BadRequest(f"Operator '{operator}' on '{name}' needs a value, not null.")
+            return Q(**{f"{lookup}__isnull": True}), None
+        if operator == "$like":
+            if not isinstance(value, str) or not _is_text(field):
+                raise BadRequest(f"Operator '$like' on '{name}' needs a text field and a text.")
+            return Q(**{f"{lookup}__matches": pattern(value)}), value
+        return Q(**{f"{lookup}__{COMPARISONS[operator]}": read_value(name, field, value)}), value
+
+    def _descend(self, depth: int) -> None:
+        self.conditions += 1
+        if depth > DEEPEST:
+            raise BadRequest(f"The filter is nested more than {DEEPEST} deep.")
+        if self.conditions > MOST_CONDITIONS:
+            raise BadRequest(f"The filter has more than {MOST_CONDITIONS} conditions.")
+
+
+def _branches(operator: str, value: Any) -> list[Any]:
+    """Return the branches of ``$and`` or ``$or``: a list, or what brackets make of one, ``{"0": …, "1": …}``."""
+    if isinstance(value, dict):
+        if value and all(re.fullmatch("[0-9]{1,4}", key) for key in value):
+            return [value[key] for key in sorted(value, key=int)]
+        value = [{key: entry} for key, entry in value.items()]
+    if not isinstance(value, list) or not value:
+        raise BadRequest(f"Operator '{operator}' needs a list of conditions.")
+    return value
+
+
+def _operators(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {"$eq": value}
+
+
+def _unknown_operator(operator: str) -> BadRequest:
+    return BadRequest(f"Unknown filter operator '{operator[:100]}'. Valid operators: {OPERATORS}")
+
+
+# Values
+
+
+def _field_at(rows: QuerySet[Any] | None, lookup: str) -> AnyField | None:
+    """Return the model field, or the annotation's, that ``lookup`` ends at."""
+    if rows is None:
+        return None
+    if lookup in rows.query.annotations:
+        output: AnyField = rows.query.annotations[lookup].output_field
+        return output
+    model: Any = rows.model
+    field: Any = None
+    for part in lookup.split("__"):
+        try:
+            field = model._meta.pk if part == "pk" else model._meta.get_field(part)
+        except FieldDoesNotExist:
+            return None
+        model = field.related_model or model
+    return field if isinstance(field, Field) else None
+
+
+def _is_text(field: AnyField | None) -> bool:
+    return field is None or isinstance(field, models.CharField | models.TextField)
+
+
+def read_value(name: str, field: AnyField | None, value: Any) -> Any:
+    """Return the value as its field's type; raises ``BadRequest`` for one that the field cannot hold."""
+    if isinstance(value, str) and "\x00" in value:
+        raise BadRequest("A filter cannot hold NUL characters.")
+    if isinstance(field, models.DateTimeField):
+        return _moment(name, value)
+    if isinstance(field, models.BooleanField):
+        if isinstance(value, bool) or str(value).lower() in {"true", "false"}:
+            return str(value).lower() == "true"
+        raise _bad(name, value, "true or false")
+    if isinstance(field, models.IntegerField):
+        if isinstance(value, str) and re.fullmatch("-?[0-9]{1,19}", value):
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+            return value
+        raise _bad(name, value, "a whole number")
+    if not isinstance(value, str):
+        raise _bad(name, value, "a text")
+    choices = sorted(str(choice) for choice, _ in field.flatchoices) if field is not None and field.flatchoices else []
+    if choices and value not in choices:
+        raise BadRequest(f"Invalid {name} value '{value[:100]}'; valid values: {choices}")
+    return value
+
+
+def _moment(name: str, value: Any) -> datetime:
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        moment = parse_datetime(text)
+        if moment is None:
+            day: date | None = parse_date(text)
+            moment = datetime(day.year, day.month, day.day) if day else None
+        if moment is not None:
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _bad(name, value, "a time such as 2026-01-31T12:00:00")
+
+
+def _bad(name: str, value: Any, wanted: str) -> BadRequest:
+    return BadRequest(f"Invalid {name} value '{str(value)[:100]}'; it must be {wanted}")

@@ -1,0 +1,28 @@
+"""``manage.py worker``: one Celery worker, here or on another machine beside the same database and broker."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from celery.signals import worker_shutting_down
+from django.core.management.base import BaseCommand
+
+from assay.jobs.run import draining
+from assay.platform.celery import app
+
+
+class Command(BaseCommand):
+    help = "Run a Celery worker that judges rows."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--data-dir", help="database, files and keys (default: ASSAY_DATA_DIR, else ./data)")
+        parser.add_argument("--concurrency", type=int, default=8, help="shards judged at once, each with many calls")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        @worker_shutting_down.connect(weak=False)
+        def drain(**signal: Any) -> None:
+            draining.set()
+
+        # Threads: a shard waits for judges, not for a core; and one process holds one pool of memory.
+        argv = ["worker", "--pool=threads", f"--concurrency={options['concurrency']}", "--loglevel=WARNING"]
+        app.worker_main([*argv, "--without-gossip", "--without-mingle", "--without-heartbeat"])

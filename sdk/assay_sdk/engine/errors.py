@@ -1,0 +1,51 @@
+"""What can stop the engine. A failed *row* is never one of these: it is a value (`result.Failure`).
+
+EngineError
+├── TemplateFailure    a template that does not compile, or that a row cannot fill
+├── TransportFailure   a call that brought no HTTP reply
+├── DatasetError       a file that cannot be read as rows
+└── RunAborted         a run that cannot succeed as it is set up
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+TransportKind = Literal["connect", "dns", "timeout", "tls", "protocol"]
+
+
+class EngineError(Exception):
+    """The engine cannot go on. The message is written for the person who has to fix it."""
+
+
+class TemplateFailure(EngineError):
+    """A template does not compile, or a row cannot fill it.
+
+    `missing` is the name that was looked up in vain, if that was the trouble, and `available` what there was instead.
+    """
+
+    def __init__(self, message: str, *, missing: str | None = None, available: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.missing = missing
+        self.available = tuple(available)
+
+
+class TransportFailure(EngineError):
+    """A call brought no HTTP reply. `temporary` says whether the same call may well succeed a moment later."""
+
+    def __init__(self, kind: TransportKind, message: str, *, temporary: bool = True) -> None:
+        super().__init__(message)
+        self.kind: TransportKind = kind
+        self.temporary = temporary
+
+
+class DatasetError(EngineError):
+    """A file cannot be read as rows; `name` is the file and `line` the first bad line, where there is one."""
+
+    def __init__(self, message: str, *, name: str, line: int | None = None) -> None:
+        super().__init__(f"{name}, line {line}: {message}" if line else f"{name}: {message}")
+        self.name = name
+        self.line = line
+
+
+class RunAborted(EngineError):
+    """The run cannot succeed as it is set up. Row scores that were finished before have been handed out."""

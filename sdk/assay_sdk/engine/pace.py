@@ -1,0 +1,128 @@
+"""How fast to call, and how often to try again.
+
+A `Pace` bounds the calls in flight to one model: it starts at the run's parallelism, halves when the server says "too
+many", and climbs back as calls succeed. `Retry` decides whether an attempt is worth repeating, and when.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+TOO_MANY = 429
+RETRIED = frozenset({408, TOO_MANY, 500, 502, 503, 504})
+
+
+class Stopped(Exception):
+    """Internal: the run is stopping, so nothing is waited for any more."""
+
+
+class Waiting:
+    """The rows that wait for a retry. They hold no slot, and the run may begin others in their place."""
+
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self.rows = 0
+        self.stopping = asyncio.Event()
+        self._changed = changed
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; raises Stopped as soon as the run is told to stop."""
+        self.rows += 1
+        self._changed()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
+        except TimeoutError:
+            return
+        finally:
+            self.rows -= 1
+        raise Stopped
+
+
+class Pace:
+    """The calls in flight to one model, at most `limit` of them."""
+
+    def __init__(self, ceiling: int) -> None:
+        self.ceiling = ceiling
+        self.limit = float(ceiling)
+        self.in_flight = 0
+        self.proven = False  # the model has answered at least once: a failure now is a spell, not a wrong address
+        self._cuts = 0
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[int]:
+        """Hold one place among the calls in flight. Gives a token for `slow_down`."""
+        while self.in_flight >= int(self.limit):
+            turn = asyncio.get_running_loop().create_future()
+            self._queue.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._wake()  # the turn may have come just now; it must not be lost with this row
+                raise
+        self.in_flight += 1
+        try:
+            yield self._cuts
+        finally:
+            self.in_flight -= 1
+            self._wake()
+
+    def slow_down(self, token: int) -> None:
+        """The server had too many calls. Calls that began before the last cut tell nothing new."""
+        if token == self._cuts:
+            self._cuts += 1
+            self.limit = max(1.0, self.limit / 2)
+
+    def speed_up(self) -> None:
+        """A call succeeded: about one more call at once per round of successes."""
+        self.proven = True
+        self.limit = min(self.ceiling, self.limit + 1 / self.limit)
+        self._wake()
+
+    def _wake(self) -> None:
+        free = int(self.limit) - self.in_flight
+        while self._queue and free > 0:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When to try again. Waits grow from `base` seconds, doubling up to `longest`, each drawn at random below that.
+
+    `patience` is the number of attempts for a server that worked before and now asks to be spared, or is away.
+    """
+
+    attempts: int = 4
+    patience: int = 10
+    base: float = 0.25
+    longest: float = 15.0
+    longest_asked: float = 120.0
+
+    def wait(self, attempt: int, *, patient: bool = False, asked: float = 0.0) -> float | None:
+        """Seconds to wait after the given attempt (counted from 1), or None to give up."""
+        if attempt >= (max(self.attempts, self.patience) if patient else self.attempts):
+            return None
+        drawn = random.uniform(0.0, min(self.longest, self.base * 2 ** (attempt - 1)))
+        return max(drawn, min(asked, self.longest_asked))
+
+
+def asked_wait(headers: Mapping[str, str]) -> float:
+    """The seconds a server asks to wait by its Retry-After header (seconds or a date); 0 if it does not."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        value = headers.get("retry-after", "0")
+        try:
+            return max(0.0, float(value))
+        except ValueError:
+            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0

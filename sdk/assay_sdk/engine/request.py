@@ -1,0 +1,150 @@
+"""From a rendered template to the body of a model call: small pure steps, none of which changes what it is given."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay_sdk.engine.forms import Dialect, Form, instruction
+from assay_sdk.engine.spec import InferenceParams, Model, Reasoning, StructuredOutput
+
+Request = dict[str, Any]
+
+# Parameters for the client, not for the server; and streaming, which the engine does not read.
+_NOT_SENT = frozenset({"extra_body", "extra_headers", "extra_query", "timeout", "stream", "stream_options"})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSettings:
+    """Everything that is the same for each request to one model."""
+
+    max_tokens: int
+    system_prompt: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
+    strict: bool = False
+    wants_chat: bool = False  # the address names the chat path outright
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        *,
+        max_tokens: int,
+        system_prompt: str | None,
+        inference: InferenceParams | None,
+        reasoning: Reasoning | None,
+        schema: Mapping[str, Any] | None,
+        structured_output: StructuredOutput | None,
+    ) -> "RequestSettings":
+        params: dict[str, Any] = {}
+        for source in (model.inference, inference):
+            given = source.model_dump(exclude_none=True) if source else {}
+            extra = given.get("extra_body")
+            params = merged(params, {key: value for key, value in given.items() if key not in _NOT_SENT})
+            params = merged(params, extra if isinstance(extra, dict) else {})
+        if reasoning and reasoning.effort:
+            params.setdefault("reasoning_effort", reasoning.effort)
+        return cls(
+            max_tokens=max_tokens,
+            system_prompt=system_prompt,
+            params=params,
+            schema=schema,
+            strict=bool(structured_output and structured_output.strict),
+            wants_chat=model.url.partition("?")[0].rstrip("/").endswith("/chat/completions"),
+        )
+
+
+def assemble(rendered: Any, settings: RequestSettings) -> Request:
+    """The request as its author means it, without structured output. Raises TypeError for what cannot be a request."""
+    request = _as_request(rendered, settings)
+    if "messages" in request:
+        request["messages"] = _as_messages(request["messages"])
+    if settings.system_prompt:
+        request = with_system_text(request, settings.system_prompt)
+    request = merged(request, settings.params)
+    if "max_completion_tokens" in settings.params:
+        request.pop("max_tokens", None)
+    elif "max_completion_tokens" not in request:
+        request.setdefault("max_tokens", settings.max_tokens)
+    return request
+
+
+def spoken(request: Request, settings: RequestSettings, dialect: Dialect, model: str) -> Request:
+    """The same request in the dialect of the model's server, ready to be sent."""
+    body = {"model": model, **{key: value for key, value in request.items() if key not in ("model", "stream")}}
+    schema = settings.schema
+    if schema is not None:
+        match dialect.form:
+            case Form.JSON_SCHEMA:
+                wanted = {"name": "structured_output", "schema": schema, "strict": settings.strict}
+                body = merged(body, {"response_format": {"type": "json_schema", "json_schema": wanted}})
+            case Form.GUIDED_JSON:
+                body = merged(body, {"guided_json": schema})
+            case Form.NVEXT:
+                body = merged(body, {"nvext": {"guided_json": schema}})
+            case Form.PROMPT:
+                body = with_system_text(body, instruction(schema))
+    if dialect.token_limit != "max_tokens" and "max_tokens" in body:
+        body[dialect.token_limit] = body.pop("max_tokens")
+    return body
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A new dict with `over` laid over `base`, dicts within dicts likewise."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def with_system_text(request: Request, text: str) -> Request:
+    """The request with `text` at the very front: in its system message, in a new one, or before its prompt."""
+    if "messages" not in request:
+        return {**request, "prompt": _before(text, request.get("prompt", ""))}
+    first, *rest = request["messages"] or [{}]
+    if isinstance(first, dict) and first.get("role") == "system":
+        messages = [{**first, "content": _before(text, first.get("content"))}, *rest]
+    else:
+        messages = [{"role": "system", "content": text}, *request["messages"]]
+    return {**request, "messages": messages}
+
+
+def _before(text: str, content: Any) -> Any:
+    if isinstance(content, list):
+        return [{"type": "text", "text": text}, *content]
+    return f"{text} {content}" if content else text
+
+
+def _as_request(rendered: Any, settings: RequestSettings) -> Request:
+    if isinstance(rendered, dict):
+        return dict(rendered)
+    if isinstance(rendered, list):
+        raise TypeError("the template gives a list; a request is text, or an object with messages or a prompt")
+    text = as_text(rendered)
+    return {"messages": [{"role": "user", "content": text}]} if settings.wants_chat else {"prompt": text}
+
+
+def _as_messages(messages: Any) -> list[Any]:
+    if not isinstance(messages, list):
+        raise TypeError(f"'messages' must be a list, not {type(messages).__name__}")
+    return [
+        {**message, "content": _as_content(message["content"])}
+        if isinstance(message, dict) and message.get("role") and "content" in message
+        else message
+        for message in messages
+    ]
+
+
+def _as_content(content: Any) -> Any:
+    """Servers take text or a list of typed parts; a lone `{{item.n}}` that gives 3 means the text "3"."""
+    is_parts = isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content)
+    return content if is_parts and content else as_text(content)
+
+
+def as_text(value: Any) -> str:
+    """A value as a prompt shows it: text as it is, objects and lists as JSON, the rest as a template prints it."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

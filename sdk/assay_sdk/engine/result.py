@@ -1,0 +1,126 @@
+"""What a run produces: values, one row score per row, with a reason for every score that is missing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class ScoreState(StrEnum):
+    """How a score came out. Only a scored one has a value; every other state is a kind of unscored."""
+
+    SCORED = "scored"
+    REFUSED = "refused"  # the model's server rejected the call, or the model declined to answer
+    UNPARSEABLE = "unparseable"  # there was a reply, but no score could be read from it
+    OUT_OF_RANGE = "out_of_range"  # a number outside the score's minimum and maximum
+    TRUNCATED = "truncated"  # the reply was cut off before the score
+    TRANSPORT = "transport"  # no usable HTTP reply, retries included
+    TEMPLATE = "template"  # the row could not fill the prompt
+    EMPTY = "empty"  # the reply held no text
+    SKIPPED = "skipped"  # not attempted, because the sample to judge is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One item with its place in the dataset."""
+
+    index: int
+    item: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One named score of one row. `label` is None for range scores and "" for an unscored rubric score."""
+
+    name: str
+    value: float | None
+    label: str | None
+    state: ScoreState
+    reason: str | None = None
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """The wire outputs: an unscored value is the string "NaN", a rubric score has a second output, its label."""
+        number = {"name": self.name, "value": "NaN" if self.value is None else self.value}
+        return [number] if self.label is None else [number, {"name": f"{self.name}.label", "value": self.label}]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One answered or failed model call, retries included. `request` is the body sent; headers are never kept."""
+
+    request: dict[str, Any]
+    response: dict[str, Any] | None
+    attempts: int
+    seconds: float
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """The token counts the server reported, if any."""
+        usage = (self.response or {}).get("usage")
+        return usage if isinstance(usage, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a metric has no scores for a row, and what to do about it.
+
+    `hopeless`: the next row will most likely fail in the same way. `cause` tells whether two failures are the same.
+    """
+
+    kind: ScoreState
+    text: str
+    hopeless: bool = False
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowScore:
+    """Everything one row came to. A row that failed is a row score too."""
+
+    index: int
+    item: dict[str, Any]
+    sample: dict[str, Any]
+    metrics: dict[str, list[Score]]
+    calls: list[Call] = field(default_factory=list)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Metric key → text, for the metrics that could not be run on this row."""
+        return {key: failure.text for key, failure in self.failures.items()}
+
+    @property
+    def scored(self) -> bool:
+        """Whether every score of every metric has a value."""
+        return all(score.state is ScoreState.SCORED for scores in self.metrics.values() for score in scores)
+
+    @property
+    def failure(self) -> Failure | None:
+        """The first thing that went wrong, or None for a fully scored row."""
+        for failure in self.failures.values():
+            return failure
+        for scores in self.metrics.values():
+            for score in scores:
+                if score.state is not ScoreState.SCORED:
+                    return Failure(score.state, f"{score.name}: {score.reason}")
+        return None
+
+    def to_wire(self) -> dict[str, Any]:
+        """The row in the row-scores shape of the wire contract, plus `states`: why a value is missing."""
+        return {
+            "row_index": self.index,
+            "item": self.item,
+            "sample": self.sample,
+            "metrics": {key: [o for score in scores for o in score.outputs()] for key, scores in self.metrics.items()},
+            "requests": [
+                {"request": call.request, "response": call.response}
+                for call in self.calls
+                if call.response is not None  # a failed call is told of in metric_errors
+            ],
+            "metric_errors": self.errors or None,
+            "metric_diagnostics": None,
+            "states": {
+                key: {score.name: {"state": score.state.value, "reason": score.reason} for score in scores}
+                for key, scores in self.metrics.items()
+            },
+        }

@@ -1,0 +1,31 @@
+"""Where the real Postgres and Redis of a test are, and what it means when there is none."""
+
+import os
+import socket
+
+import pytest
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def postgres_url() -> str:
+    """Return the URL of a Postgres server to make databases on; without one the test is not run, or fails in CI."""
+    url = os.environ.get("ASSAY_TEST_DATABASE_URL") or ("postgres://postgres@127.0.0.1:5432/postgres" if _answers(5432) else "")
+    return url or _not_run("Postgres", "ASSAY_TEST_DATABASE_URL")
+
+
+def redis_url() -> str:
+    """Return the URL of a Redis server; without one the test is not run, or fails in CI."""
+    url = os.environ.get("ASSAY_TEST_REDIS_URL") or ("redis://127.0.0.1:6379/15" if _answers(6379) else "")
+    return url or _not_run("Redis", "ASSAY_TEST_REDIS_URL")
+
+
+def _not_run(service: str, variable: str) -> str:
+    reason = f"not run: no {service} answers on its standard port and {variable} is not set"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
