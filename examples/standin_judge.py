@@ -2,14 +2,12 @@
 
     python examples/standin_judge.py --port 0 --latency-ms 0
 
-No model runs here. Its opinion is a handful of text rules (length, words shared with the question, hedging, structure,
-repetition) plus a fixed wobble taken from a hash: a judge for demos and tests, without a key and without a network.
-The rules were tuned by hand on examples/data/helpfulness.jsonl, so their agreement with those ratings says nothing
-about judging in general. Never use its scores for anything real.
+No model runs here. Its opinion is a handful of text rules (length, hedging, structure, repetition, words shared with
+the question) and a fixed wobble taken from a hash. The rules were tuned by hand on examples/data/helpfulness.jsonl, so
+their agreement with those ratings says nothing about judging in general. Never use its scores for anything real.
 
-The same request always gets the same answer, in the form that was asked for: a JSON schema (response_format,
-guided_json or nvext.guided_json), JSON shown in the instructions, or else prose that ends in "RATING: n".
-Routes: POST /v1/chat/completions, /v1/completions and /stats/reset; GET /v1/models, /health and /stats.
+The same request always gets the same answer, in the form asked for: by JSON schema (response_format, guided_json or
+nvext.guided_json), by JSON shown in the instructions, or else prose that ends in "RATING: n".
 """
 
 import argparse
@@ -23,28 +21,20 @@ import sys
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-NAME = "assay-stand-in-judge"
 PROSE = "I read the response twice. It has its good and its weak sides, and I would rather not put a figure on it."
-MODELS_THAT_FAIL = {
-    "missing-model": (404, "model_not_found", "The model `missing-model` does not exist."),
-    "refuse-key": (401, "invalid_api_key", "Incorrect API key provided."),
-}
 LABELLED = re.compile(
-    r"(?:prompt|question|query|input)\s*:\s*(?P<question>.*?)\n\s*"
+    r"(?is)(?:prompt|question|query|input)\s*:\s*(?P<question>.*?)\n\s*"
     r"(?:assistant response|assistant|response|answer|output|reply)\s*:\s*(?P<answer>.*?)"
-    r"(?=\s*\n\s*\n\s*(?:please )?(?:rate|score|judge|grade|evaluate|assess|respond|reply|return)\b|\s*\Z)",
-    re.IGNORECASE | re.DOTALL,
+    r"(?=\s*\n\s*\n\s*(?:please )?(?:rate|score|judge|grade|evaluate|assess|respond|reply|return)\b|\s*\Z)"
 )
 Answer = tuple[int, dict[str, Any]]  # an HTTP status and the JSON that goes with it
 RANGE = re.compile(r"(\d+)(?:\.\d+)?\s*(?:-|–|to|and)\s*(\d+)")
 
 
 class Asked(NamedTuple):
-    """One request, read: the judge's instructions, and the question and answer it is to judge."""
-
-    instructions: str
+    instructions: str  # what the judge is told
     question: str
-    answer: str
+    answer: str  # what it is to judge
 
 
 def read_request(body: dict[str, Any]) -> Asked:
@@ -53,28 +43,25 @@ def read_request(body: dict[str, Any]) -> Asked:
     system = "".join(message["content"] + "\n" for message in messages if message["role"] == "system")
     text = "\n".join(message["content"] for message in messages if message["role"] != "system")
     if found := LABELLED.search(text):
-        rest = text[: found.start()] + text[found.end() :]
-        return Asked(system + rest, found["question"].strip(), found["answer"].strip())
-    for start in (found.start() for found in re.finditer(r"\{\s*['\"]", text)):
-        for read in (json.loads, ast.literal_eval):
-            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-                item = read(text[start : text.rindex("}") + 1])
-                if answer := next((item[key] for key in ("response", "output", "answer") if item.get(key)), None):
-                    return Asked(system + text[:start], str(item.get("prompt", "")), str(answer))
+        told = system + text[: found.start()] + text[found.end() :]
+        return Asked(told, found["question"].strip(), found["answer"].strip())
+    for read in (json.loads, ast.literal_eval):
+        with suppress(Exception):  # no item after all
+            before, brace, rest = text.partition("{")
+            item = read(brace + rest[: rest.rindex("}") + 1])
+            return Asked(system + before, str(item.get("prompt", "")), str(item.get("response") or item["output"]))
     return Asked(system, "", text.strip())
 
 
 BRIEF = re.compile(r"translate|convert|correct|name|what is \d|write a haiku|can you write a reg", re.IGNORECASE)
-HEDGES = re.compile(
-    r"\b(?:it (?:really )?depends|everybody is different|right for you|suits you|cannot help|unable to|as an ai|"
-    r"i'm sorry|many (?:ways|things)|very important|perhaps|make sure that|consult a)\b"
-)
-OVERSURE = re.compile(r"\b(?:perfectly|always|never|completely|all of the|most of|fascinating|has to|should be)\b")
-CAREFUL = re.compile(
-    r"\b(?:check|unless|avoid|prefer|before|instead|while|otherwise|but|if you|usually|still|either|than)\b|n't\b"
-)
-SPECIFIC = re.compile(r"\d|`|[:;(]|\bfor example\b|\bbecause\b")
-STRUCTURE = re.compile(r"^\s*(?:\d+\.|[-*]|```|[\w ]{1,20}:)", re.MULTILINE)
+MARKS = [  # what a thing found in the text adds, and how often it counts
+    (0.03, 2, re.compile(r"^\s*(?:\d+\.|[-*]|```|[\w ]{1,20}:)", re.MULTILINE)),
+    (0.03, 5, re.compile(r"\d|`|[:;(]|\bfor example\b|\bbecause\b")),
+    (0.09, 4, re.compile(r"\b(?:check|unless|avoid|prefer|before|instead|while|otherwise|but|if you|usually|than)\b")),
+    (-0.2, 2, re.compile(r"\b(?:perfectly|always|never|completely|all of the|most of|fascinating|has to|should)\b")),
+    (-0.2, 2, re.compile(r"\b(?:depends|everybody is|right for you|suits you|cannot help|unable to|sorry|as an ai)\b")),
+    (-0.2, 2, re.compile(r"\b(?:many (?:ways|things)|very important|perhaps|make sure that)\b")),
+]
 TONE = re.compile(r"\b(?:(?P<strict>strict|harsh|severe|demanding)|lenient|generous|encouraging)\b", re.IGNORECASE)
 
 
@@ -89,15 +76,12 @@ def opinion(asked: Asked) -> float:
     words = re.findall(r"\w+", text) or ["nothing"]
     wanted = {word[:4] for word in re.findall(r"\w{4,}", asked.question.lower())}
     echoed = len(wanted & {word[:4] for word in words}) / max(1, len(wanted))
-    enough = 8 if BRIEF.match(asked.question) else 90
-    score = 0.6 * min(1.0, math.log1p(len(set(words))) / math.log1p(enough))
+    score = 0.6 * min(1.0, math.log1p(len(set(words))) / math.log1p(8 if BRIEF.match(asked.question) else 90))
     score -= 0.2 * abs(echoed - 0.3)  # off the topic, or parroting the question
-    score += 0.03 * min(2, len(STRUCTURE.findall(text))) + 0.03 * min(5, len(SPECIFIC.findall(text)))
-    score += 0.09 * min(4, len(CAREFUL.findall(text)))
-    score -= 0.18 * min(2, len(HEDGES.findall(text))) + 0.2 * min(2, len(OVERSURE.findall(text)))
+    for weight, most, pattern in MARKS:
+        score += weight * min(most, len(pattern.findall(text)))
     score -= 0.4 * max(0.0, 0.55 - len(set(words)) / len(words))  # the same words again and again
-    score = (score - 0.2) / 0.6 + 0.06 * wobble(asked.question, asked.answer)
-    score += 0.04 * wobble(asked.instructions) + 0.04 * wobble(asked.instructions, asked.answer)
+    score = (score - 0.2) / 0.6 + 0.06 * wobble(asked.question, asked.answer) + 0.05 * wobble(*asked)
     tone = TONE.search(asked.instructions)
     return float(min(1.0, max(0.0, score)) ** (1.0 if tone is None else 1.7 if tone["strict"] else 0.6))
 
@@ -105,13 +89,12 @@ def opinion(asked: Asked) -> float:
 def asked_schema(body: dict[str, Any], text: str, ignore_guided: bool) -> dict[str, Any] | None:
     """The schema to obey: from the request's own fields, else from JSON shown in the instructions; None is prose."""
     form = body.get("response_format") or {}
-    guided = None if ignore_guided else body.get("guided_json") or (body.get("nvext") or {}).get("guided_json")
+    guided = {} if ignore_guided else body.get("guided_json") or (body.get("nvext") or {}).get("guided_json")
     if schema := (form.get("json_schema") or {}).get("schema") or guided:
         return dict(schema)
     for brace in re.finditer(r"\{", text):
         with suppress(ValueError):
-            shown = json.JSONDecoder().raw_decode(text, brace.start())[0]
-            if "properties" in shown:
+            if "properties" in (shown := json.JSONDecoder().raw_decode(text, brace.start())[0]):
                 return dict(shown)
     if examples := re.findall(r"\{\s*\"[^{}]*\}", text):
         pairs = re.findall(r"\"([\w.-]+)\"\s*:\s*(\"[^\"]*\"|[^,}]*)", examples[-1])
@@ -125,17 +108,15 @@ def hinted_schema(hint: str) -> dict[str, Any]:
     """What an example value such as `<0-4>`, `"yes|no"`, `3`, `true` or `"<why>"` stands for."""
     if found := RANGE.search(hint):
         return {"type": "integer", "minimum": int(found[1]), "maximum": int(found[2])}
-    if re.search("true|false|bool", hint, re.IGNORECASE):
-        return {"type": "boolean"}
-    return {"enum": re.findall(r"[^|<>\"]+", hint)} if "|" in hint else {"type": "string" if '"' in hint else "integer"}
+    if "|" in hint and "true" not in hint:
+        return {"enum": re.findall(r"[^|<>\"]+", hint)}
+    return {"type": "boolean" if re.search("true|false|bool", hint) else "string" if '"' in hint else "integer"}
 
 
 def fill(schema: dict[str, Any], view: float, asked: Asked, name: str = "") -> Any:
     """A value that obeys the schema and says `view` (0 to 1), a little different for every property's name."""
     if "properties" in schema:
         return {key: fill(value, view, asked, key) for key, value in schema["properties"].items()}
-    if "items" in schema:
-        return [fill(schema["items"], view, asked, name)]
     view = min(1.0, max(0.0, view + 0.03 * wobble(name, asked.answer)))
     if choices := schema.get("enum"):
         best_first = re.match("excellent|good|great|yes|pass|correct|high|best|true", str(choices[0]), re.IGNORECASE)
@@ -143,9 +124,8 @@ def fill(schema: dict[str, Any], view: float, asked: Asked, name: str = "") -> A
         return choices[-1 - rank if best_first else rank]
     kind = schema.get("type")
     if kind in ("integer", "number"):
-        spoken = ((int(low), int(high)) for low, high in RANGE.findall(asked.instructions))
-        low, high = next((pair for pair in spoken if pair[0] < pair[1]), (0, 4))
-        low, high = schema.get("minimum", low), schema.get("maximum", high)
+        spoken = RANGE.search(asked.instructions) or (None, 0, 4)
+        low, high = schema.get("minimum", int(spoken[1])), schema.get("maximum", int(spoken[2]))
         value = low + view * (high - low)
         return round(value, 3) if kind == "number" else min(math.floor(high), max(math.ceil(low), round(value)))
     looks = ("of no use", "of little use", "of some use", "useful", "very useful")[min(4, int(view * 5))]
@@ -169,11 +149,19 @@ def completion(body: dict[str, Any], text: str, number: int, chat: bool) -> dict
     choice = {"index": 0, **said, "finish_reason": "length" if len(text) > limit else "stop"}
     usage = {"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote}
     about = {"id": f"stand-in-{number}", "object": "chat.completion" if chat else "text_completion", "created": 0}
-    return {**about, "model": NAME, "system_fingerprint": "stand-in", "choices": [choice], "usage": usage}
+    return about | {
+        "model": "assay-stand-in-judge",
+        "system_fingerprint": "stand-in",
+        "choices": [choice],
+        "usage": usage,
+    }
 
 
 def error(status: int, code: str, message: str) -> Answer:
     return status, {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
+
+
+REFUSED_KEY = error(401, "invalid_api_key", "Incorrect API key provided.")
 
 
 class StandIn:
@@ -200,28 +188,24 @@ class StandIn:
         writer.close()
 
     async def answer(self, route: str, headers: dict[str, str], raw: bytes, reader: asyncio.StreamReader) -> Answer:
-        if route == "GET /health":
-            return 200, {"status": "ok"}
         if route == "POST /stats/reset":
             self.stats.update(calls=0, max_in_flight=self.stats["in_flight"])
-        if route in ("GET /stats", "POST /stats/reset"):
-            return 200, self.stats
-        if self.options.api_key and headers.get("authorization") != f"Bearer {self.options.api_key}":
-            return error(*MODELS_THAT_FAIL["refuse-key"])
-        if route == "GET /v1/models":
-            return 200, {"object": "list", "data": [{"id": NAME, "object": "model", "created": 0, "owned_by": "assay"}]}
+        if route in ("GET /health", "GET /stats", "POST /stats/reset"):
+            return 200, {"status": "ok"} if route == "GET /health" else self.stats
+        key_fits = self.options.api_key in (None, headers.get("authorization", "").removeprefix("Bearer "))
+        if route == "GET /v1/models" and key_fits:
+            return 200, {"object": "list", "data": [{"id": "assay-stand-in-judge", "object": "model"}]}
         if route not in ("POST /v1/chat/completions", "POST /v1/completions"):
-            return error(404, "unknown_url", "There is nothing here.")
+            return error(404, "unknown_url", "There is nothing here.") if key_fits else REFUSED_KEY
         self.stats["calls"] += 1
         self.stats["in_flight"] += 1
         self.stats["max_in_flight"] = max(self.stats["max_in_flight"], self.stats["in_flight"])
         try:
-            return await self.judge(self.stats["calls"], "chat" in route, raw, reader)
+            return await self.judge(self.stats["calls"], "chat" in route, raw, reader) if key_fits else REFUSED_KEY
         finally:
             self.stats["in_flight"] -= 1
 
     async def judge(self, number: int, chat: bool, raw: bytes, reader: asyncio.StreamReader) -> Answer:
-        """Reply to call `number`, or play the fault that is due."""
         options = self.options
         if options.hang_every and number % options.hang_every == 0:
             await reader.read()  # until the caller gives up
@@ -231,8 +215,10 @@ class StandIn:
             return error(options.fail_status, "told_to_fail", "The stand-in judge was told to fail this call.")
         try:
             body = json.loads(raw)
-            if body.get("model") in MODELS_THAT_FAIL:
-                return error(*MODELS_THAT_FAIL[body["model"]])
+            if body.get("model") == "missing-model":
+                return error(404, "model_not_found", "The model `missing-model` does not exist.")
+            if body.get("model") == "refuse-key":
+                return REFUSED_KEY
             if options.refuse_response_format and body.get("response_format"):
                 return error(400, "unsupported_parameter", "'response_format' is not supported with this model.")
             prose = options.prose_every and number % options.prose_every == 0
@@ -255,10 +241,7 @@ async def main() -> None:
     options = parser.parse_args()
     server = await asyncio.start_server(StandIn(options).serve, "127.0.0.1", options.port, backlog=1024)
     print(f"stand-in judge listening on http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
-    ended = asyncio.Event()
-    if options.until_stdin_closes:
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
-    await ended.wait()
+    await (asyncio.to_thread(sys.stdin.read) if options.until_stdin_closes else server.serve_forever())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,8 @@
 """The end of a job: fold what is stored, publish the results, and close it."""
 
-import zlib
 from typing import Any
 
-import orjson
 from assay_sdk.engine.aggregate import Summary
-from assay_sdk.engine.result import RowScore as EngineRowScore
 from assay_sdk.engine.spec import parse_metric
 from django.db import transaction
 
@@ -13,6 +10,7 @@ from assay.evaluator.models import EvalResult
 from assay.jobs import logs, results
 from assay.jobs.models import Dialect, Job, RowScore, Shard, ShardState, State
 from assay.jobs.states import move
+from assay.jobs.stored import from_stored
 
 
 def all_shards_done(job: Job) -> bool:
@@ -46,7 +44,7 @@ def summarise(job: Job) -> Summary:
     summary = Summary([parse_metric(definition) for definition in job.metrics])
     stored = RowScore.objects.filter(job=job).order_by("row_index").values_list("row_index", "scores")
     for index, scores in stored.iterator(chunk_size=2000):
-        summary.add(EngineRowScore.from_slim(index, scores))
+        summary.add(from_stored(index, scores))
     return summary
 
 
@@ -87,6 +85,3 @@ def _keep_result(job: Job, summary: Summary) -> None:
         },
     )
 
-
-def pack(row: EngineRowScore) -> bytes:
-    return zlib.compress(orjson.dumps(row.to_wire()), 1)

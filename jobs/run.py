@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from assay_sdk.engine.dataset import apply_field_mapping
-from assay_sdk.engine.judge import FormState
+from assay_sdk.engine.forms import FormState
 from assay_sdk.engine.result import Row
 from assay_sdk.engine.result import RowScore as EngineRowScore
 from assay_sdk.engine.run import RunAborted, evaluate
@@ -22,10 +22,11 @@ from django.db.models.functions import Now
 
 from assay.jobs import logs
 from assay.jobs.control import settle
-from assay.jobs.finish import all_shards_done, fail, finish, pack
+from assay.jobs.finish import all_shards_done, fail, finish
 from assay.jobs.leases import LeaseLost, claim_shard, job_lease, release_shard, renew_shard, shards_at_once
 from assay.jobs.models import Job, RowScore, Shard, ShardState, State
 from assay.jobs.plan import Unplannable, plan, read_rows
+from assay.jobs.stored import to_stored
 from assay.platform.egress import EgressRefused, check
 from assay.secrets.vault import SecretUnreadable, open_secret
 
@@ -137,7 +138,7 @@ class ShardRun:
     unsaved: list[EngineRowScore] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     forms: FormState = field(init=False)
-    saved_forms: dict[str, str] = field(init=False)
+    saved_forms: dict[str, dict[str, str]] = field(init=False)
 
     async def judge(self) -> bool:
         """Judge and store; returns whether every row of the shard is stored. Raises what the engine or a store raises."""
@@ -241,18 +242,7 @@ class ShardRun:
         job = self.shard.job
         with transaction.atomic():
             renew_shard(self.shard)
-            for start in range(0, len(row_scores), STORE_ROWS):
-                RowScore.objects.bulk_create(
-                    RowScore(
-                        job=job,
-                        row_index=row.index,
-                        scored=row.scored,
-                        scores=row.to_slim(),
-                        error=row.error or "",
-                        record=pack(row),
-                    )
-                    for row in row_scores[start : start + STORE_ROWS]
-                )
+            RowScore.objects.bulk_create((to_stored(job, row) for row in row_scores), batch_size=STORE_ROWS)
             if row_scores:
                 failed = sum(not row.scored for row in row_scores)
                 Job.objects.filter(pk=job.pk).update(
@@ -267,5 +257,6 @@ class ShardRun:
         return state == State.ACTIVE
 
     def _note_failures(self, row_scores: list[EngineRowScore]) -> None:
-        for row in [row for row in row_scores if row.error][:3]:
-            logs.write(self.shard.job, f"Row {row.index}: {row.error}")
+        for row in [row for row in row_scores if row.failure][:3]:
+            assert row.failure is not None
+            logs.write(self.shard.job, f"Row {row.index}: {row.failure.text}")

@@ -15,13 +15,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from assay.platform.errors import Invalid
+from assay.platform.errors import Invalid, NotFound
 from assay.platform.filters import read_filter
 
 M = TypeVar("M", bound=BaseModel)
 D = TypeVar("D", bound=Model)
 
 MASK = "******"
+SPOKEN_TYPES = {"model_type": "model_attributes_type", "literal_error": "enum"}
+"""Mistakes that the contract calls by another name than pydantic does."""
 
 
 class JSONRenderer(BaseRenderer):
@@ -35,6 +37,12 @@ class JSONRenderer(BaseRenderer):
 
 class Endpoint(APIView):
     """A JSON endpoint: one class an address, one method a verb."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if any("\x00" in str(value) for value in kwargs.values()):
+            # Nothing has such a name, and Postgres would not even look for it.
+            raise NotFound("Not Found")
 
 
 def wire_time(moment: datetime) -> str:
@@ -67,11 +75,22 @@ def _decode(raw: bytes) -> Any:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         reason = {"error": str(error).partition(":")[0]}
-        detail = {"type": "json_invalid", "loc": ["body", error.pos], "msg": "JSON decode error", "input": {}, "ctx": reason}
+        detail = {
+            "type": "json_invalid",
+            "loc": ["body", error.pos],
+            "msg": "JSON decode error",
+            "input": {},
+            "ctx": reason,
+        }
         raise Invalid([detail]) from None
     if b"\\u0000" in raw:
         # Postgres stores no NUL character, neither in text nor in JSON.
-        detail = {"type": "value_error", "loc": ["body"], "msg": "Value error, NUL characters are not allowed", "input": {}}
+        detail = {
+            "type": "value_error",
+            "loc": ["body"],
+            "msg": "Value error, NUL characters are not allowed",
+            "input": {},
+        }
         raise Invalid([detail])
     return data
 
@@ -100,10 +119,11 @@ def mistakes(error: ValidationError, *where: str, confidential: bool = False) ->
             "msg": entry["msg"],
             "input": _masked(entry["input"]) if confidential else plain(entry["input"]),
         }
-        if mistake["type"] == "model_type":
-            mistake["type"] = "model_attributes_type"
+        mistake["type"] = SPOKEN_TYPES.get(entry["type"], entry["type"])
         if "ctx" in entry:
-            mistake["ctx"] = {key: {} if isinstance(value, Exception) else plain(value) for key, value in entry["ctx"].items()}
+            mistake["ctx"] = {
+                key: {} if isinstance(value, Exception) else plain(value) for key, value in entry["ctx"].items()
+            }
         found.append(mistake)
     return found
 
@@ -111,7 +131,7 @@ def mistakes(error: ValidationError, *where: str, confidential: bool = False) ->
 def _masked(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _masked(item) for key, item in value.items()}
-    return value if value is None or isinstance(value, bool | int | float) else MASK
+    return value if value is None or isinstance(value, bool) else MASK
 
 
 def plain(value: Any) -> Any:
@@ -183,8 +203,9 @@ class Listing:
         if self.filters:
             wanted = read_filter(request.query_params, self.filters, rows)
             rows = rows.filter(wanted.q)
-            echo = {"sort": asked.sort} | ({"filter": wanted.echo} if wanted.echo else {})
-        sign, name = ("-", asked.sort[1:]) if asked.sort.startswith("-") else ("", asked.sort)
+            echo = {"sort": asked.sort} | ({"filter": wanted.echo} if wanted.echo or not self.omit_null else {})
+        order = asked.sort if self.sorts else self.default_sort
+        sign, name = ("-", order[1:]) if order.startswith("-") else ("", order)
         total = rows.count()
         start = (asked.page - 1) * asked.page_size
         ordered = rows.order_by(sign + self.sorts.get(name, name), sign + "pk")

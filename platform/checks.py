@@ -27,8 +27,12 @@ def encryption_keys_parse(app_configs: Sequence[Any] | None, **kwargs: Any) -> l
             decode_key(text)
         except ValueError as error:
             # Says which key it is by its place, never by its text.
-            hint = 'Make one with: python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+            hint = (
+                'Make one with: python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+            )
             found.append(Error(f"Key {position} of ASSAY_ENCRYPTION_KEYS {error}.", hint=hint, id="assay.E002"))
     if len(set(settings.ENCRYPTION_KEYS)) < len(settings.ENCRYPTION_KEYS):
-        found.append(Warning("ASSAY_ENCRYPTION_KEYS names a key twice.", hint="Remove the repetition.", id="assay.W003"))
+        found.append(
+            Warning("ASSAY_ENCRYPTION_KEYS names a key twice.", hint="Remove the repetition.", id="assay.W003")
+        )
     return found

@@ -94,7 +94,9 @@ def envelope(error: Exception, context: dict[str, Any]) -> Response:
         case drf.MethodNotAllowed():
             return Response({"detail": "Method Not Allowed"}, status=405)
         case drf.NotAuthenticated() | drf.AuthenticationFailed():
-            return Response({"detail": str(error.detail)}, status=401, headers={"WWW-Authenticate": 'Basic realm="assay"'})
+            return Response(
+                {"detail": str(error.detail)}, status=401, headers={"WWW-Authenticate": 'Basic realm="assay"'}
+            )
         case drf.PermissionDenied() | PermissionDenied():
             return Response({"detail": "You may not do this."}, status=403)
         case drf.NotAcceptable():

@@ -1,8 +1,8 @@
 """The text form of a filter, ``name:"x" AND (size>=3 OR -status IN (a, b))``, read into the JSON form.
 
-    any   = all ("OR" all)*
-    all   = one (["AND"] one)*
-    one   = "-" one | "(" any ")" | field (":" | "~" | ">" | ">=" | "<" | "<=") value | field ["NOT"] "IN" "(" values ")"
+any   = all ("OR" all)*
+all   = one (["AND"] one)*
+one   = "-" one | "(" any ")" | field (":" | "~" | ">" | ">=" | "<" | "<=") value | field ["NOT"] "IN" "(" values ")"
 """
 
 import re
@@ -72,7 +72,7 @@ class _Reader:
     def unexpected(self) -> BadRequest:
         kind, value = self.next
         what = "it ends too early" if kind == "end" else f"'{value[:40]}' is not expected there"
-        return BadRequest(f"Invalid filter expression: {what}. Write it as name:\"value\" AND other>3")
+        return BadRequest(f'Invalid filter expression: {what}. Write it as name:"value" AND other>3')
 
     def any_of(self, depth: int) -> dict[str, Any]:
         parts = [self.all_of(depth)]

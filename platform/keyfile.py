@@ -35,7 +35,7 @@ def read_or_make(path: Path) -> str:
 
 
 def decode_key(text: str) -> bytes:
-    """Return a 256-bit key from base64, ordinary or URL-safe; a ``ValueError`` says what is wrong, not what it holds."""
+    """Return a 256-bit key from base64, ordinary or URL-safe; a ``ValueError`` says what is wrong, never the key."""
     try:
         key = b64decode(text.translate(str.maketrans("-_", "+/")), validate=True)
     except (binascii.Error, ValueError):

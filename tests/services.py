@@ -1,8 +1,13 @@
 """Where the real Postgres and Redis of a test are, and what it means when there is none."""
 
 import os
+import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 
 
@@ -16,6 +21,19 @@ def postgres_url() -> str:
     """Return the URL of a Postgres server to make databases on; without one the test is not run, or fails in CI."""
     url = os.environ.get("ASSAY_TEST_DATABASE_URL") or ("postgres://postgres@127.0.0.1:5432/postgres" if _answers(5432) else "")
     return url or _not_run("Postgres", "ASSAY_TEST_DATABASE_URL")
+
+
+@contextmanager
+def fresh_database() -> Iterator[str]:
+    """Make an empty Postgres database, yield its URL, and drop it again."""
+    server = postgres_url()
+    name = f"assay_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def redis_url() -> str:

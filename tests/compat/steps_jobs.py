@@ -157,7 +157,7 @@ def submit_rubric_on_inline_rows(lesson: Lesson) -> dict[str, Any]:
 def use_job_handle(lesson: Lesson) -> dict[str, Any]:
     job = lesson.jobs["first"]
     status = job.get_job_status()
-    expect_equal((status.name, str(status.status)), (job.name, "completed"), "job status")
+    expect_equal((status.name, status.status == "completed"), (job.name, True), "job status")
     expect(job.check_if_complete(raise_if_not_complete=True), "check_if_complete")
     again = lesson.client.evaluator.get_job_resource(job.name)
     expect_equal((again.name, again.job.id), (job.name, job.job.id), "job handle read back")

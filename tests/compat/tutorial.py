@@ -63,14 +63,19 @@ def attend(lesson: Lesson) -> Iterator[dict[str, Any]]:
             line |= {"outcome": "passed"} | (step(lesson) or {})
             passed.add(step)
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)
-            ours = next(frame for frame in reversed(where) if Path(frame.filename).parent == Path(__file__).parent)
-            line |= {
-                "outcome": "failed",
-                "error": f"{type(error).__name__}: {error}",
-                "at": f"{ours.name}: {ours.line}",
-            }
+            line |= {"outcome": "failed", "error": explain(error), "at": place(error)}
         yield line | {"seconds": round(time.monotonic() - began, 2)}
+
+
+def explain(error: Exception) -> str:
+    """The error with its cause: the client's "invalid for expected schema" keeps the offending field to itself."""
+    return f"{type(error).__name__}: {error}" + (f" ({error.__cause__})" if error.__cause__ else "")
+
+
+def place(error: Exception) -> str:
+    """The line of the step that failed, however deep inside the client the error arose."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next(f"{one.name}: {one.line}" for one in reversed(frames) if Path(one.filename).name.startswith("steps_"))
 
 
 def main() -> int:

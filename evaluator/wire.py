@@ -1,0 +1,271 @@
+"""What the evaluator's addresses take and give: job requests, metric bundles, stored metrics, eval results.
+
+A client validates the spec that comes back with its own model and forbids keys that it does not know. So a spec is
+read into the model of the form it was sent in, and that model holds no key newer than the form.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, RootModel, TypeAdapter
+
+from assay.evaluator.models import EvalResult, StoredMetric
+from assay.filesets.reference import FilesetReference
+from assay.platform.api import WireTime, without_nulls
+from assay.platform.wire import LimitedName
+
+LARGEST_COUNT = 2**31 - 1
+"""The largest number that the database keeps as a count."""
+MOST_METRICS = 100
+MOST_OUTPUTS = 1000
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+# Metric bundles
+
+
+class MetricOutput(_Strict):
+    name: str
+    description: str | None = None
+    value_json_schema: dict[str, Any]
+
+
+class BundleMetadata(_Strict):
+    description: str | None = None
+    labels: dict[str, Any] = Field(default_factory=dict)
+
+
+class InlinePayload(_Strict):
+    kind: Literal["inline"]
+    metric: dict[str, Any]
+    digest: str | None = None
+    """SHA-256 of the metric; a missing or wrong one is set right."""
+
+    def model_post_init(self, context: Any) -> None:
+        digests = [_digest(self.metric, ascii_only) for ascii_only in (True, False)]
+        if self.digest not in digests:
+            self.digest = digests[0]
+
+
+class PickledPayload(_Strict):
+    """Named only to be refused in words: unpickling runs code that the sender chose."""
+
+    kind: Literal["cloudpickle"]
+    python_version: str | None = None
+    cloudpickle_version: str | None = None
+    pickle_protocol: int | None = None
+    blob: str
+    digest: str | None = None
+
+
+class Bundle(_Strict):
+    bundle_kind: Literal["metric-bundle"] = "metric-bundle"
+    bundle_format_version: Literal["v1"] = "v1"
+    metric_type: str = Field(max_length=64)
+    metadata: BundleMetadata = Field(default_factory=BundleMetadata)
+    outputs: list[MetricOutput] = Field(min_length=1, max_length=MOST_OUTPUTS)
+    secrets: dict[str, str] = Field(default_factory=dict)
+    """Environment name → secret."""
+    payload: InlinePayload | PickledPayload = Field(discriminator="kind")
+
+
+def _digest(metric: dict[str, Any], ascii_only: bool) -> str:
+    text = json.dumps(metric, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+StoredName = Annotated[str, Field(pattern=r"^[\w\-.]+(/[\w\-.]+)?$", max_length=255)]
+"""A stored metric as a job names it: ``name`` or ``workspace/name``."""
+_STORED_NAME = TypeAdapter(StoredName)
+
+
+def _bundle_or_name(value: Any) -> Bundle | str:
+    return _STORED_NAME.validate_python(value) if isinstance(value, str) else Bundle.model_validate(value)
+
+
+MetricEntry = Annotated[Bundle | str, PlainValidator(_bundle_or_name, json_schema_input_type=Bundle | StoredName)]
+# A plain union would put its branches into the place of every mistake.
+
+
+# The spec of a job
+
+
+class Params(_Strict):
+    parallelism: int = Field(8, ge=1, le=LARGEST_COUNT)
+    limit_samples: int | None = Field(None, ge=1, le=LARGEST_COUNT)
+
+
+class FilesetRef(RootModel[str]):
+    """``[workspace/]fileset[#path or pattern]``."""
+
+    def model_post_init(self, context: Any) -> None:
+        FilesetReference.parse(self.root)
+
+
+Items = Annotated[list[dict[str, Any]], Field(min_length=1, fail_fast=True)]
+
+
+def _no_target(target: Any) -> Any:
+    if target is not None:
+        raise ValueError(
+            "asking a target model for the answers is not possible here; leave target null and give the answers in "
+            "the dataset, where a text column 'output' becomes sample.output_text"
+        )
+    return target
+
+
+class _Spec(_Strict):
+    dataset: Items | FilesetRef
+    params: Params = Field(default_factory=Params)
+    target: Annotated[str | dict[str, Any] | None, AfterValidator(_no_target)] = None
+    prompt_template: str | dict[str, Any] | None = None
+
+
+class SingleSpec(_Spec):
+    """One raw metric: clients 0.1.0 and 0.1.1."""
+
+    metric: dict[str, Any]
+
+    def echo(self) -> dict[str, Any]:
+        """Return the spec as its client takes it back."""
+        return {"metric": self.metric, **self.model_dump(mode="json", exclude={"metric"})}
+
+
+class BundlesSpec(_Spec):
+    """Metric bundles: clients from 0.1.2 on. Those from 0.6.0 on also send ``publication``."""
+
+    field_mapping: dict[str, Any] | None = None
+    publication: dict[str, Any] | None = None
+    metrics: list[MetricEntry] = Field(min_length=1, max_length=MOST_METRICS)
+
+    def echo(self, bundles: list[Bundle]) -> dict[str, Any]:
+        """Return the spec as its client takes it back: stored metrics as their bundles, no key of a newer client."""
+        newer = {"publication"} - self.model_fields_set
+        echo = self.model_dump(mode="json", exclude={"metrics", *newer})
+        return {**echo, "metrics": [bundle.model_dump(mode="json") for bundle in bundles]}
+
+
+def _spec_of_its_form(value: Any) -> SingleSpec | BundlesSpec:
+    single = isinstance(value, dict) and "metric" in value and "metrics" not in value
+    return (SingleSpec if single else BundlesSpec).model_validate(value)
+
+
+Spec = Annotated[
+    SingleSpec | BundlesSpec, PlainValidator(_spec_of_its_form, json_schema_input_type=SingleSpec | BundlesSpec)
+]
+SPEC: TypeAdapter[SingleSpec | BundlesSpec] = TypeAdapter(Spec)
+
+
+class JobRequest(BaseModel):
+    """The body that makes an evaluation job; keys it does not know are ignored at this level."""
+
+    name: LimitedName | None = None
+    description: str | None = None
+    project: str | None = None
+    spec: Spec
+    profile: str | None = None
+    ownership: dict[str, Any] | None = None
+    custom_fields: dict[str, Any] | None = None
+    output_location: str | None = Field(None, max_length=1024)
+
+
+# Replies
+
+
+class Health(BaseModel):
+    plugin: str = "evaluator"
+    status: str = "ok"
+    mode: str = "assay"
+    jobs: list[str] = ["evaluator.evaluate"]
+
+
+class MetricReply(BaseModel):
+    id: str
+    name: str
+    workspace: str
+    project: str | None
+    metric_type: str
+    description: str | None
+    labels: dict[str, Any]
+    outputs: list[MetricOutput]
+    secrets: dict[str, str]
+    payload_kind: str
+    payload_digest: str | None
+    bundle_ref: str
+    derived: bool
+    created_at: WireTime
+    updated_at: WireTime
+
+    @classmethod
+    def of(cls, metric: StoredMetric) -> Self:
+        """``metric.workspace`` should be at hand."""
+        bundle = Bundle.model_validate(metric.bundle)
+        hexadecimal = hashlib.sha256(metric.uid.encode()).hexdigest()[:32]
+        return cls(
+            id=metric.uid,
+            name=metric.name,
+            workspace=metric.workspace.name,
+            project=metric.project,
+            metric_type=metric.metric_type,
+            description=metric.description,
+            labels=bundle.metadata.labels,
+            outputs=bundle.outputs,
+            secrets=bundle.secrets,
+            payload_kind=bundle.payload.kind,
+            payload_digest=bundle.payload.digest,
+            bundle_ref=f"{metric.workspace.name}/metric-bundle.{hexadecimal}#bundle.json",
+            derived=False,
+            created_at=metric.created_at,
+            updated_at=metric.updated_at,
+        )
+
+    def listed(self) -> dict[str, Any]:
+        """Return the entry of a list: null fields left out, but not those inside labels and schemas."""
+        entry = {key: value for key, value in self.model_dump(mode="json").items() if value is not None}
+        entry["outputs"] = [{k: v for k, v in output.items() if v is not None} for output in entry["outputs"]]
+        return entry
+
+
+class EvalResultReply(BaseModel):
+    id: str
+    name: str
+    workspace: str
+    project: str | None
+    job_id: str
+    target_kind: str | None
+    target_name: str | None
+    target_url: str | None
+    scores: dict[str, Any]
+    bundle_ref: str
+    created_at: WireTime
+    updated_at: WireTime
+    dataset_ref: str | None
+    metric_types: list[str]
+
+    @classmethod
+    def of(cls, result: EvalResult) -> Self:
+        """``result.workspace`` should be at hand."""
+        return cls(
+            id=result.uid,
+            name=result.name,
+            workspace=result.workspace.name,
+            project=result.project,
+            job_id=result.name,
+            target_kind=None,
+            target_name=None,
+            target_url=None,
+            scores=result.scores,
+            bundle_ref=result.bundle_ref,
+            created_at=result.created_at,
+            updated_at=result.updated_at,
+            dataset_ref=result.dataset_ref,
+            metric_types=result.metric_types,
+        )
+
+    def listed(self) -> dict[str, Any]:
+        entry: dict[str, Any] = without_nulls(self.model_dump(mode="json"))
+        return entry

@@ -1,0 +1,38 @@
+"""How a row score is kept: slim columns to fold and filter, and the whole row as one compressed record."""
+
+import zlib
+from typing import Any
+
+import orjson
+from assay_sdk.engine.result import RowScore as EngineRowScore
+from assay_sdk.engine.result import Score, ScoreState
+
+from assay.jobs.models import Job, RowScore
+
+
+def to_stored(job: Job, row: EngineRowScore) -> RowScore:
+    return RowScore(
+        job=job,
+        row_index=row.index,
+        scored=row.scored,
+        scores={
+            key: [[score.name, score.value, score.label, score.state.value, score.reason] for score in scores]
+            for key, scores in row.metrics.items()
+        },
+        error="; ".join(row.errors.values()),
+        record=zlib.compress(orjson.dumps(row.to_wire()), 1),
+    )
+
+
+def from_stored(index: int, scores: dict[str, list[list[Any]]]) -> EngineRowScore:
+    """Return the scores of a stored row as the engine's value, without its item and calls: enough to fold."""
+    metrics = {
+        key: [Score(name, value, label, ScoreState(state), reason) for name, value, label, state, reason in entries]
+        for key, entries in scores.items()
+    }
+    return EngineRowScore(index=index, item={}, sample={}, metrics=metrics)
+
+
+def wire_line(stored: RowScore) -> bytes:
+    """Return the row as one line of the row-scores result."""
+    return zlib.decompress(stored.record) + b"\n"

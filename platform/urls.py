@@ -1,0 +1,26 @@
+"""Every address of the platform, app by app."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from assay.platform import health, openapi
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    path("health/live", health.Live.as_view()),
+    path("health/ready", health.Ready.as_view()),
+    path("status", health.Status.as_view()),
+    path("cluster-info", health.ClusterInfo.as_view()),
+    path("openapi.json", openapi.document),
+    path("docs", openapi.page),
+    path("apis/entities/v2/", include("assay.workspaces.urls")),
+    path("apis/secrets/v2/", include("assay.secrets.urls")),
+    path("apis/files/v2/", include("assay.filesets.urls")),
+    path("apis/evaluator/", include("assay.evaluator.urls")),
+    path("apis/evaluator/", include("assay.jobs.urls_evaluate")),
+    path("apis/jobs/v2/", include("assay.jobs.urls")),
+]
+handler404 = "assay.platform.fallback.not_found"
+handler500 = "assay.platform.fallback.unexpected"

@@ -1,0 +1,1 @@
+"""The client of the platform's HTTP API. Import its names from ``assay_sdk``."""
