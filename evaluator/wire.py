@@ -19,6 +19,7 @@ LARGEST_COUNT = 2**31 - 1
 """The largest number that the database keeps as a count."""
 MOST_METRICS = 100
 MOST_OUTPUTS = 1000
+MOST_SECRETS = 100
 
 
 class _Strict(BaseModel):
@@ -68,7 +69,7 @@ class Bundle(_Strict):
     metric_type: str = Field(max_length=64)
     metadata: BundleMetadata = Field(default_factory=BundleMetadata)
     outputs: list[MetricOutput] = Field(min_length=1, max_length=MOST_OUTPUTS)
-    secrets: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict, max_length=MOST_SECRETS)
     """Environment name → secret."""
     payload: InlinePayload | PickledPayload = Field(discriminator="kind")
 
@@ -92,6 +93,9 @@ MetricEntry = Annotated[Bundle | str, PlainValidator(_bundle_or_name, json_schem
 
 
 # The spec of a job
+
+Dialect = Literal["single", "bundles", "publication"]
+"""The form of a spec, which tells the age of its client; the values of ``jobs.models.Dialect``."""
 
 
 class Params(_Strict):
@@ -130,6 +134,10 @@ class SingleSpec(_Spec):
 
     metric: dict[str, Any]
 
+    @property
+    def dialect(self) -> Dialect:
+        return "single"
+
     def echo(self) -> dict[str, Any]:
         """Return the spec as its client takes it back."""
         return {"metric": self.metric, **self.model_dump(mode="json", exclude={"metric"})}
@@ -142,9 +150,13 @@ class BundlesSpec(_Spec):
     publication: dict[str, Any] | None = None
     metrics: list[MetricEntry] = Field(min_length=1, max_length=MOST_METRICS)
 
+    @property
+    def dialect(self) -> Dialect:
+        return "publication" if "publication" in self.model_fields_set else "bundles"
+
     def echo(self, bundles: list[Bundle]) -> dict[str, Any]:
         """Return the spec as its client takes it back: stored metrics as their bundles, no key of a newer client."""
-        newer = {"publication"} - self.model_fields_set
+        newer = set() if self.dialect == "publication" else {"publication"}
         echo = self.model_dump(mode="json", exclude={"metrics", *newer})
         return {**echo, "metrics": [bundle.model_dump(mode="json") for bundle in bundles]}
 

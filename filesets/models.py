@@ -59,7 +59,7 @@ class Blob(models.Model):
     sha256 = models.CharField(max_length=64, primary_key=True)
     size = models.PositiveBigIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
-    """When it was last put: the sweep spares what is younger than a day, since an upload may be about to refer to it."""
+    """When it was last put: the sweep spares the younger than a day: an upload may be about to refer to it."""
 
     def __str__(self) -> str:
         return self.sha256

@@ -84,4 +84,3 @@ def _keep_result(job: Job, summary: Summary) -> None:
             "bundle_ref": f"{job.result_fileset}#results/{job.attempt_id}/evaluation-results",
         },
     )
-

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from assay.evaluator.submission import Submission
+from assay.evaluator.submission import MISSING_SECRET, Submission
 from assay.filesets.models import Fileset, Storage
 from assay.filesets.reference import FilesetReference
 from assay.jobs import logs
@@ -15,11 +15,6 @@ from assay.jobs.wake import wake
 from assay.platform.errors import Conflict
 from assay.secrets.models import Secret
 from assay.workspaces.models import Workspace
-
-MISSING_SECRET = (
-    "Unable to create job because one or more referenced secrets were not found or are not accessible. "
-    "Verify each platform_spec secret reference uses the expected workspace/name and that you have access."
-)
 
 
 def submit(

@@ -17,4 +17,6 @@ def wake(job_id: int, workers: int = 1) -> None:
         for _ in range(workers):
             app.send_task("assay.jobs.tasks.work", (job_id,))
     except (OperationalError, OSError) as error:
-        logger.warning("cannot reach the broker (%s); the sweep will wake a worker for job %s", type(error).__name__, job_id)
+        logger.warning(
+            "cannot reach the broker (%s); the sweep will wake a worker for job %s", type(error).__name__, job_id
+        )

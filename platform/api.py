@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
@@ -10,7 +11,6 @@ import orjson
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
 from pydantic import BaseModel, Field, PlainSerializer, ValidationError, create_model
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -22,17 +22,11 @@ M = TypeVar("M", bound=BaseModel)
 D = TypeVar("D", bound=Model)
 
 MASK = "******"
-SPOKEN_TYPES = {"model_type": "model_attributes_type", "literal_error": "enum"}
+DEEPEST = 100
+"""How deep a body may be nested. orjson writes 254 levels, and a reply may hold what a body held some levels deeper."""
+ORJSON_DEEPEST = 254
+SPOKEN_TYPES = {"model_type": "model_attributes_type"}
 """Mistakes that the contract calls by another name than pydantic does."""
-
-
-class JSONRenderer(BaseRenderer):
-    media_type = "application/json"
-    format = "json"
-    charset = None
-
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return b"" if data is None and renderer_context["response"].status_code == 204 else orjson.dumps(data)
 
 
 class Endpoint(APIView):
@@ -40,8 +34,8 @@ class Endpoint(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if any("\x00" in str(value) for value in kwargs.values()):
-            # Nothing has such a name, and Postgres would not even look for it.
+        if any("\x00" in str(value) for name, value in kwargs.items() if name != "path"):
+            # Nothing has such a name, and Postgres would not even look for it. File paths are judged by `filesets`.
             raise NotFound("Not Found")
 
 
@@ -83,6 +77,9 @@ def _decode(raw: bytes) -> Any:
             "ctx": reason,
         }
         raise Invalid([detail]) from None
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _too_deep(data):
+        reason = f"Value error, nested deeper than {DEEPEST} levels"
+        raise Invalid([{"type": "value_error", "loc": ["body"], "msg": reason, "input": {}}])
     if b"\\u0000" in raw:
         # Postgres stores no NUL character, neither in text nor in JSON.
         detail = {
@@ -93,6 +90,17 @@ def _decode(raw: bytes) -> Any:
         }
         raise Invalid([detail])
     return data
+
+
+def _too_deep(data: Any) -> bool:
+    """Return whether ``data`` is nested deeper than DEEPEST: what comes in has to fit into what goes out again."""
+    for _ in range(ORJSON_DEEPEST - DEEPEST):
+        data = [data]
+    try:
+        orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        return True
+    return False
 
 
 def read_query(request: Request, model: type[M]) -> M:
@@ -159,15 +167,13 @@ class Page(BaseModel):
 @cache
 def page_model(default_size: int, largest: int, sorts: tuple[str, ...], default_sort: str) -> type[Page]:
     """Return the query model of a list: ``sorts`` are its fields, each also taken with a leading minus."""
-    from typing import Literal
-
     choices = tuple(sign + name for name in sorts for sign in ("", "-"))
     return create_model(
         "Page",
         __base__=Page,
         page=(int, Field(1, ge=1)),
         page_size=(int, Field(default_size, ge=1, le=largest)),
-        sort=(Literal[choices], default_sort) if choices else (str, default_sort),
+        sort=(StrEnum("Sort", {choice: choice for choice in choices}) if choices else str, default_sort),
     )
 
 

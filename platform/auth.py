@@ -4,7 +4,7 @@ With it on, a caller signs in with a Django account: by session in the UI, by HT
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -14,7 +14,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
+
+if TYPE_CHECKING:  # while it loads, DRF's views module looks up this very module
+    from rest_framework.views import APIView
 
 LOCAL_USER = "local"
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -44,7 +46,7 @@ class Caller(BasicAuthentication):
 
 
 class KnownCaller(BasePermission):
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         return not settings.AUTH or bool(request.user and request.user.is_authenticated)
 
 

@@ -1,8 +1,10 @@
 """The Celery app. Messages carry an id and nothing else; the database is the truth (docs/architecture.md)."""
 
 import os
+from collections.abc import Callable
 
 from celery import Celery
+from celery.beat import EmbeddedService
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assay.platform.settings")
 
@@ -50,3 +52,11 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks(["assay.jobs"])
+
+
+def start_sweeps() -> Callable[[], None]:
+    """Run the beat schedule in a thread of this process; returns what stops it. Several at once do no harm."""
+    beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
+    beat.daemon = True
+    beat.start()
+    return beat.stop

@@ -81,7 +81,7 @@ def check(url: str) -> None:
     shown = _shown(url)
     addresses = [inner for address in _addresses(host, port) for inner in _spellings(address)]
     if host in METADATA_NAMES or any(address in network for address in addresses for network in NEVER):
-        raise _refused(shown, "cloud metadata and link-local addresses are never called")
+        raise EgressRefused(f"Host '{shown}' is not in the allowed external hosts list.")
     if any(rule.names(host, port) or _any_holds(rule, addresses, port) for rule in _rules(*settings.EGRESS_DENY)):
         raise _refused(shown, "ASSAY_EGRESS_DENY names it")
     allowed = _rules(*settings.EGRESS_ALLOW)

@@ -7,18 +7,15 @@ Each becomes the JSON form with every operator written out, which is also what t
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
-from django.core.exceptions import FieldDoesNotExist
-from django.db import models
-from django.db.models import Field, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
-from django.utils.dateparse import parse_date, parse_datetime
 
 from assay.platform.errors import BadRequest
 from assay.platform.filter_text import DEEPEST, read_text
+from assay.platform.filter_values import MaybeField, field_at, is_text, read_value
 from assay.platform.like import pattern
 
 LONGEST = 16_384
@@ -27,8 +24,6 @@ MOST_VALUES = 1_000
 
 COMPARISONS = {"$eq": "exact", "$like": "matches", "$lt": "lt", "$lte": "lte", "$gt": "gt", "$gte": "gte"}
 OPERATORS = ["$and", "$eq", "$gt", "$gte", "$in", "$like", "$lt", "$lte", "$nin", "$not", "$or"]
-
-AnyField = Field[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ def read_filter(query: QueryDict, fields: Mapping[str, str], rows: QuerySet[Any]
 
 def _from_query(query: QueryDict) -> dict[str, Any]:
     whole = query.get("filter", "").strip()
-    bracketed = {name: value for name, value in query.items() if name.startswith("filter[")}
+    bracketed = {name: str(value) for name, value in query.items() if name.startswith("filter[")}
     if len(whole) + sum(len(name) + len(value) for name, value in bracketed.items()) > LONGEST:
         raise BadRequest(f"The filter is longer than {LONGEST} characters.")
     if "\x00" in whole or any("\x00" in name + value for name, value in bracketed.items()):
@@ -140,7 +135,7 @@ class _Meaning:
         self._descend(depth)
         if not operators:
             raise BadRequest(f"The filter on '{name}' has no operator.")
-        field = _field_at(self.rows, self.fields[name])
+        field = field_at(self.rows, self.fields[name])
         whole, echo = Q(), {}
         for operator, value in operators.items():
             if operator in {"$and", "$or"}:
@@ -157,7 +152,7 @@ class _Meaning:
             whole &= q
         return whole, echo
 
-    def _comparison(self, name: str, field: AnyField | None, operator: str, value: Any) -> tuple[Q, Any]:
+    def _comparison(self, name: str, field: MaybeField, operator: str, value: Any) -> tuple[Q, Any]:
         lookup = self.fields[name]
         if operator in {"$in", "$nin"}:
             listed = value if isinstance(value, list) else [value]
@@ -173,7 +168,7 @@ class _Meaning:
                 raise BadRequest(f"Operator '{operator}' on '{name}' needs a value, not null.")
             return Q(**{f"{lookup}__isnull": True}), None
         if operator == "$like":
-            if not isinstance(value, str) or not _is_text(field):
+            if not isinstance(value, str) or not is_text(field):
                 raise BadRequest(f"Operator '$like' on '{name}' needs a text field and a text.")
             return Q(**{f"{lookup}__matches": pattern(value)}), value
         return Q(**{f"{lookup}__{COMPARISONS[operator]}": read_value(name, field, value)}), value
@@ -203,70 +198,3 @@ def _operators(value: Any) -> dict[str, Any]:
 
 def _unknown_operator(operator: str) -> BadRequest:
     return BadRequest(f"Unknown filter operator '{operator[:100]}'. Valid operators: {OPERATORS}")
-
-
-# Values
-
-
-def _field_at(rows: QuerySet[Any] | None, lookup: str) -> AnyField | None:
-    """Return the model field, or the annotation's, that ``lookup`` ends at."""
-    if rows is None:
-        return None
-    if lookup in rows.query.annotations:
-        output: AnyField = rows.query.annotations[lookup].output_field
-        return output
-    model: Any = rows.model
-    field: Any = None
-    for part in lookup.split("__"):
-        try:
-            field = model._meta.pk if part == "pk" else model._meta.get_field(part)
-        except FieldDoesNotExist:
-            return None
-        model = field.related_model or model
-    return field if isinstance(field, Field) else None
-
-
-def _is_text(field: AnyField | None) -> bool:
-    return field is None or isinstance(field, models.CharField | models.TextField)
-
-
-def read_value(name: str, field: AnyField | None, value: Any) -> Any:
-    """Return the value as its field's type; raises ``BadRequest`` for one that the field cannot hold."""
-    if isinstance(value, str) and "\x00" in value:
-        raise BadRequest("A filter cannot hold NUL characters.")
-    if isinstance(field, models.DateTimeField):
-        return _moment(name, value)
-    if isinstance(field, models.BooleanField):
-        if isinstance(value, bool) or str(value).lower() in {"true", "false"}:
-            return str(value).lower() == "true"
-        raise _bad(name, value, "true or false")
-    if isinstance(field, models.IntegerField):
-        if isinstance(value, str) and re.fullmatch("-?[0-9]{1,19}", value):
-            value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
-            return value
-        raise _bad(name, value, "a whole number")
-    if not isinstance(value, str):
-        raise _bad(name, value, "a text")
-    choices = sorted(str(choice) for choice, _ in field.flatchoices) if field is not None and field.flatchoices else []
-    if choices and value not in choices:
-        raise BadRequest(f"Invalid {name} value '{value[:100]}'; valid values: {choices}")
-    return value
-
-
-def _moment(name: str, value: Any) -> datetime:
-    text = value.strip() if isinstance(value, str) else ""
-    try:
-        moment = parse_datetime(text)
-        if moment is None:
-            day: date | None = parse_date(text)
-            moment = datetime(day.year, day.month, day.day) if day else None
-        if moment is not None:
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise _bad(name, value, "a time such as 2026-01-31T12:00:00")
-
-
-def _bad(name: str, value: Any, wanted: str) -> BadRequest:
-    return BadRequest(f"Invalid {name} value '{str(value)[:100]}'; it must be {wanted}")

@@ -1,9 +1,14 @@
 """The lookup behind ``$like``: case does not count, ``%`` stands for anything, nothing else is special."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Lookup, TextField
+
+if TYPE_CHECKING:  # generic in its stubs only
+    _Lookup = Lookup[Any]
+else:
+    _Lookup = Lookup
 
 
 def pattern(text: str) -> str:
@@ -14,12 +19,12 @@ def pattern(text: str) -> str:
 
 @CharField.register_lookup
 @TextField.register_lookup
-class Matches(Lookup[Any]):
+class Matches(_Lookup):
     lookup_name = "matches"
 
-    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, tuple[str | int, ...]]:
         left, left_values = self.process_lhs(compiler, connection)
         right, right_values = self.process_rhs(compiler, connection)
         # SQLite's LIKE passes over case by itself.
         operator = "ILIKE" if connection.vendor == "postgresql" else "LIKE"
-        return f"{left} {operator} {right} ESCAPE '\\'", [*left_values, *right_values]
+        return f"{left} {operator} {right} ESCAPE '\\'", (*left_values, *right_values)

@@ -133,8 +133,9 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["assay.platform.api.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["assay.platform.renderer.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "assay.platform.renderer.AlwaysJSON",
     "DEFAULT_AUTHENTICATION_CLASSES": ["assay.platform.auth.Caller"],
     "DEFAULT_PERMISSION_CLASSES": ["assay.platform.auth.KnownCaller"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -15,11 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from celery.beat import EmbeddedService
 from django.conf import settings
 from django.core.management import call_command
 
-from assay.platform.celery import app
+from assay.platform.celery import start_sweeps
 
 logger = logging.getLogger(__name__)
 
@@ -87,14 +86,12 @@ class Supervisor:
         self.children = [self._web(), *(self._worker(index) for index in range(self.workers))]
         for child in self.children:
             child.start()
-        sweeps = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
-        sweeps.daemon = True
-        sweeps.start()
+        stop_sweeps = start_sweeps()
         print(f"Assay is starting on http://{self.host}:{self.port}", flush=True)
         while not self.stopping:
             self._restart_the_dead()
             time.sleep(0.2)
-        sweeps.stop()
+        stop_sweeps()
         self._drain()
         lock.close()
 

@@ -1,9 +1,10 @@
 """Replies and field types that every app's wire models share."""
 
 import re
+from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, create_model
 from pydantic_core import PydanticKnownError
 
 from assay.platform.ids import NAME_PATTERN
@@ -23,9 +24,14 @@ class ErrorReply(BaseModel):
     detail: str | list[Mistake]
 
 
-def _well_formed(name: str) -> str:
+def is_name(text: str) -> bool:
+    """Return whether ``text`` can be a name (platform-v2 section 2)."""
     # Not pydantic's own pattern: its engine has no look-ahead, and Python's `$` lets a last newline through.
-    if not re.fullmatch(NAME_PATTERN.removeprefix("^").removesuffix("$"), name):
+    return re.fullmatch(NAME_PATTERN.removeprefix("^").removesuffix("$"), text) is not None
+
+
+def _well_formed(name: str) -> str:
+    if not is_name(name):
         raise PydanticKnownError("string_pattern_mismatch", {"pattern": NAME_PATTERN})
     return name
 
@@ -37,3 +43,19 @@ LimitedName = Annotated[
     str, Field(max_length=63, json_schema_extra={"pattern": NAME_PATTERN}), AfterValidator(_well_formed)
 ]
 """The same, where 64 characters are ``string_too_long``, as for secrets and filesets."""
+
+
+class Pagination(BaseModel):
+    page: int
+    page_size: int
+    current_page_size: int
+    total_pages: int
+    total_results: int
+
+
+@cache
+def page_of(entry: type[BaseModel], *, sorted_and_filtered: bool = True) -> type[BaseModel]:
+    """Return the reply model of a list of ``entry``, for the API description."""
+    name = entry.__name__.removesuffix("Reply") + "Page"
+    echo: dict[str, Any] = {"sort": (str, ...), "filter": (dict[str, Any] | None, None)} if sorted_and_filtered else {}
+    return create_model(name, data=(list[entry], ...), pagination=(Pagination, ...), **echo)  # type: ignore[valid-type]

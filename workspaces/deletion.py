@@ -171,7 +171,8 @@ def _kind_of(target: Model) -> Kind:
 
 
 def _rows(kind: Kind) -> QuerySet[Any]:
-    return apps.get_model(kind.model)._default_manager.all()
+    rows: QuerySet[Any] = apps.get_model(kind.model)._default_manager.all()
+    return rows
 
 
 def _with_company(going: Keys) -> Keys:

@@ -7,49 +7,70 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('workspaces', '0001_initial'),
+        ("workspaces", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='EvalResult',
+            name="EvalResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=assay.evaluator.models.result_id, editable=False, max_length=64, unique=True)),
-                ('name', models.CharField(max_length=255)),
-                ('project', models.CharField(blank=True, max_length=63, null=True)),
-                ('scores', models.JSONField()),
-                ('metric_types', models.JSONField(default=list)),
-                ('dataset_ref', models.CharField(blank=True, max_length=1024, null=True)),
-                ('bundle_ref', models.CharField(max_length=1024)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='eval_results', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "uid",
+                    models.CharField(
+                        default=assay.evaluator.models.result_id, editable=False, max_length=64, unique=True
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("project", models.CharField(blank=True, max_length=63, null=True)),
+                ("scores", models.JSONField()),
+                ("metric_types", models.JSONField(default=list)),
+                ("dataset_ref", models.CharField(blank=True, max_length=1024, null=True)),
+                ("bundle_ref", models.CharField(max_length=1024)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="eval_results",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='one_result_a_job')],
+                "constraints": [models.UniqueConstraint(fields=("workspace", "name"), name="one_result_a_job")],
             },
         ),
         migrations.CreateModel(
-            name='StoredMetric',
+            name="StoredMetric",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=assay.evaluator.models.metric_id, editable=False, max_length=64, unique=True)),
-                ('name', models.CharField(max_length=63)),
-                ('project', models.CharField(blank=True, max_length=63, null=True)),
-                ('metric_type', models.CharField(max_length=64)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('bundle', models.JSONField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='metrics', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "uid",
+                    models.CharField(
+                        default=assay.evaluator.models.metric_id, editable=False, max_length=64, unique=True
+                    ),
+                ),
+                ("name", models.CharField(max_length=63)),
+                ("project", models.CharField(blank=True, max_length=63, null=True)),
+                ("metric_type", models.CharField(max_length=64)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("bundle", models.JSONField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="metrics", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='one_metric_a_name')],
+                "constraints": [models.UniqueConstraint(fields=("workspace", "name"), name="one_metric_a_name")],
             },
         ),
     ]

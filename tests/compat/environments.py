@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".compat"
 UV = "uv==0.13.9"
+INSTALL_WITHIN_S = 600
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,10 @@ def _uv() -> str:
 
 def _run(*command: str) -> None:
     settings = {"UV_HTTP_TIMEOUT": "120", **os.environ}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, env=settings)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_WITHIN_S, env=settings)
+    except subprocess.TimeoutExpired as late:
+        raise Unavailable(f"{' '.join(command[:3])} took more than {INSTALL_WITHIN_S} s") from late
     if done.returncode:
         raise Unavailable(f"{' '.join(command[:3])} failed:\n{(done.stderr or done.stdout)[-2000:]}")
 

@@ -28,6 +28,7 @@ class Lesson:
     workspace: str
     judge_url: str
     hub_url: str
+    hub_revision: str
     dataset: Path
     folder: Path
     jobs: dict[str, Any] = field(default_factory=dict)

@@ -99,6 +99,7 @@ def _attend(report: Report, python: Path, addresses: stack.Stack, folder: Path) 
     home.mkdir()
     command = [str(python), str(ROOT / "tests/compat/tutorial.py"), "--base-url", addresses.platform_url]
     command += ["--judge-url", addresses.judge_url, "--hub-url", addresses.hub_url]
+    command += ["--hub-revision", addresses.hub_revision]
     command += ["--dataset", str(addresses.dataset), "--workspace", f"compat-{version.replace('.', '-')}"]
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL")}
     # The local run takes the judge's key from the environment, under the name of the secret.
@@ -134,7 +135,8 @@ def _judge_calls(addresses: stack.Stack) -> int:
 
 
 def _conclude(reports: list[Report]) -> int:
-    steps = list(dict.fromkeys(line["step"] for report in reports for line in report.lines))
+    places = [(step, place) for report in reports for place, step in enumerate(report.outcomes)]
+    steps = list(dict.fromkeys(step for step, _ in sorted(places, key=lambda one: -one[1])))[::-1]
     if steps:
         print("\n" + " ".join([f"{'step':30}", *(f"{report.client.version:>8}" for report in reports)]))
     for step in steps:
@@ -144,14 +146,15 @@ def _conclude(reports: list[Report]) -> int:
             print(f"\n{report.client.version} {'not run' if report.not_run else 'FAILED'}: {report.trouble}")
         for line in report.lines:
             if line["outcome"] != "passed":
-                print(
-                    f"\n{report.client.version} {line['step']} {line['outcome']}: {line['error']} ({line.get('at', '')})"
-                )
+                print(f"\n{report.client.version} {line['step']} {line['outcome']}: {line['error']}")
     outcomes = [outcome for report in reports for outcome in report.outcomes.values()]
     missing = [report for report in reports if report.trouble]
     excused = [report for report in missing if report.not_run and os.environ.get("CI") != "true"]
     failed = outcomes.count("failed") + len(missing) - len(excused)
-    print(f"\n{outcomes.count('passed')} passed, {failed} failed, {outcomes.count('skipped') + len(excused)} skipped")
+    if steps or failed:
+        print(
+            f"\n{outcomes.count('passed')} passed, {failed} failed, {outcomes.count('skipped') + len(excused)} skipped"
+        )
     return 1 if failed or outcomes.count("skipped") else 0
 
 

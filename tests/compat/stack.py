@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -33,6 +32,7 @@ class Stack:
     platform_url: str
     judge_url: str
     hub_url: str
+    hub_revision: str
     dataset: Path
     platform_log: Path
 
@@ -49,7 +49,7 @@ def running(folder: Path) -> Iterator[Stack]:
             "train.jsonl.gz": gzip.compress(rows("train", 40).encode(), mtime=0),
             "validation.jsonl.gz": gzip.compress(dataset.read_bytes(), mtime=0),
         }
-        hub.add_commit("nvidia/HelpSteer2", files)
+        revision = hub.add_commit("nvidia/HelpSteer2", files)
         judge_log, platform_log = folder / "judge.log", folder / "platform.log"
         judge_command = [sys.executable, "examples/standin_judge.py", "--port", "0"]
         judge = stack.enter_context(_process(judge_command, judge_log))
@@ -59,7 +59,7 @@ def running(folder: Path) -> Iterator[Stack]:
         platform = stack.enter_context(_process([*serve, "--data-dir", str(folder / "data")], platform_log))
         platform_url = f"http://127.0.0.1:{port}"
         _wait(platform, platform_log, lambda: _answers(f"{platform_url}/health/ready"))
-        yield Stack(platform_url, judge_url, hub.url, dataset, platform_log)
+        yield Stack(platform_url, judge_url, hub.url, revision, dataset, platform_log)
 
 
 def rows(split: str, count: int) -> str:
@@ -99,7 +99,7 @@ def _wait(child: subprocess.Popen[bytes], log: Path, ready: Callable[[], str | N
     while time.monotonic() < deadline and child.poll() is None:
         if found := ready():
             return found
-        threading.Event().wait(0.1)
+        time.sleep(0.1)
     state = "is not ready" if child.poll() is None else f"ended with {child.returncode}"
     raise DidNotStart(f"{child.args!r} {state}; it printed:\n{log.read_text(errors='replace')[-3000:]}")
 

@@ -46,10 +46,10 @@ def create_fileset(lesson: Lesson) -> dict[str, Any]:
     made = create(name=FILESET, description="HelpSteer2", storage=storage, metadata={"dataset": {"schema": schema}})
     expect_equal(made.storage.type, "huggingface", "storage type")
     expect_equal(made.storage.original_revision, "main", "asked revision")
-    expect(len(made.storage.revision) == 40, f"the fileset is not pinned to a commit: {made.storage.revision!r}")
+    expect_equal(made.storage.revision, lesson.hub_revision, "pinned commit")
     expect_equal(made.metadata.model_dump(by_alias=True)["dataset"]["schema"], schema, "row schema")
     said = expect_refused(409, lambda: create(name=FILESET, storage=storage), ConflictError)
-    return {"revision": made.storage.revision, "said": said}
+    return {"said": said}
 
 
 def read_hub_files(lesson: Lesson) -> dict[str, Any]:
@@ -114,8 +114,8 @@ def delete_jobs(lesson: Lesson) -> dict[str, Any]:
     expect(set(names) >= {job.name for job in lesson.jobs.values()}, f"jobs listed before deleting them: {names}")
     for name in names:
         lesson.client.jobs.delete(name)
+        expect_refused(404, lambda name=name: lesson.client.jobs.retrieve(name), NotFoundError)
     expect_equal([job.name for job in lesson.client.jobs.list()], [], "jobs left")
-    expect_refused(404, lambda: lesson.client.jobs.retrieve(names[0]), NotFoundError)
     return {"deleted": len(names)}
 
 

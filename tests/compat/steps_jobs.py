@@ -65,7 +65,7 @@ def rubric_judge(lesson: Lesson) -> LLMJudgeMetric:
 
 
 def check_result(result: Any, rows: list[dict[str, Any]], summary_name: str, score: str, top: float) -> dict[str, Any]:
-    """What a finished evaluation promises: every row, in order, scored in its range, and a summary of just these scores."""
+    """A finished evaluation holds every row, in order, scored in its range, and a summary of just these scores."""
     expect_equal([row.row_index for row in result.row_scores], list(range(len(rows))), "row indexes")
     for got, row in zip(result.row_scores, rows, strict=True):
         expect({key: got.item.get(key) for key in row} == row, f"row {got.row_index} does not carry its own item")
@@ -114,8 +114,8 @@ def run_locally(lesson: Lesson) -> dict[str, Any]:
         config=RunConfig(parallelism=2, limit_samples=FEW),
     )
     calls = lesson.judge_calls() - before
-    name = lesson.dialect.score_name("llm-judge", "helpfulness")
-    return check_result(result, lesson.rows[:FEW], name, "helpfulness", 4) | {"judge_calls": calls}
+    facts = check_result(result, lesson.rows[:FEW], "llm-judge.helpfulness", "helpfulness", 4)
+    return facts | {"judge_calls": calls}
 
 
 def submit_first_prompt(lesson: Lesson) -> dict[str, Any]:
@@ -161,7 +161,8 @@ def use_job_handle(lesson: Lesson) -> dict[str, Any]:
     expect(job.check_if_complete(raise_if_not_complete=True), "check_if_complete")
     again = lesson.client.evaluator.get_job_resource(job.name)
     expect_equal((again.name, again.job.id), (job.name, job.job.id), "job handle read back")
-    expect(again.job.spec == job.job.spec, "the spec read back is not the spec that was submitted")
+    sent, kept = job.job.spec.model_dump(mode="json"), again.job.spec.model_dump(mode="json")
+    expect_equal(kept, sent, "spec read back")
     expect_refused(404, lambda: lesson.client.evaluator.get_job_resource("no-such-job"))
     files = {path.name for path in job.download_artifacts(lesson.folder / "artifacts").rglob("*") if path.is_file()}
     expect(files >= {"aggregate-scores.json", "row-scores.jsonl"}, f"artifacts: {sorted(files)}")
@@ -191,7 +192,9 @@ def use_jobs_api(lesson: Lesson) -> dict[str, Any]:
     job = jobs.retrieve(name)
     expect_equal((job.name, job.workspace, job.source), (name, lesson.workspace, "nemo-evaluator"), "job")
     expect_equal((job.status, job.fileset), ("completed", f"job-fileset-{name}"), "job status and fileset")
-    status = jobs.get_status(name)
+    # The client's schema wants an object in error_details; the platforms it was made for send null there.
+    lenient = lesson.client.with_options(_extra_kwargs={"_strict_response_validation": False})
+    status = lenient.jobs.get_status(name)
     expect_equal((status.status, [step.status for step in status.steps][-1:]), ("completed", ["completed"]), "status")
     expect_equal(jobs.cancel(name).status, "completed", "a finished job after cancel")
     lines = list(jobs.get_logs(name, limit=2))

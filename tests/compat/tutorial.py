@@ -18,7 +18,7 @@ from typing import Any
 import steps_data as data
 import steps_jobs as jobs
 from dialect import Dialect
-from lesson import SECRET_VALUE, Lesson, Step
+from lesson import SECRET_VALUE, Broken, Lesson, Step
 from nemo_platform import NeMoPlatform
 
 
@@ -30,6 +30,9 @@ def steps(dialect: Dialect) -> Iterator[tuple[Step, tuple[Step, ...]]]:
     yield data.create_secret, (data.create_workspace,)
     yield data.create_fileset, (data.create_workspace,)
     yield data.read_hub_files, (data.create_fileset,)
+    # Before the local run: 0.1.0 shares one connection among its file helpers, and its local run closes it.
+    yield data.upload_and_download, (data.create_workspace,)
+    yield data.delete_files, (data.upload_and_download,)
     if dialect.runs_locally:
         yield jobs.run_locally, (data.create_fileset,)
     yield jobs.submit_first_prompt, (data.create_fileset, data.create_secret)
@@ -41,8 +44,6 @@ def steps(dialect: Dialect) -> Iterator[tuple[Step, tuple[Step, ...]]]:
         yield jobs.read_eval_results, (jobs.submit_first_prompt,)
     if dialect.stores_metrics:
         yield jobs.store_metric, (data.create_workspace,)
-    yield data.upload_and_download, (data.create_workspace,)
-    yield data.delete_files, (data.upload_and_download,)
     yield data.refuse_early_deletes, (jobs.submit_first_prompt,)
     yield data.delete_jobs, (data.create_workspace,)
     yield data.delete_fileset, (data.create_fileset, data.delete_jobs)
@@ -51,18 +52,20 @@ def steps(dialect: Dialect) -> Iterator[tuple[Step, tuple[Step, ...]]]:
 
 
 def attend(lesson: Lesson) -> Iterator[dict[str, Any]]:
-    """Run every step whose needs passed; a failed step does not end the lesson, so one run shows every mismatch."""
-    passed: set[Step] = set()
+    """Run every step whose needs are met; a failed step does not end the lesson, so one run shows every mismatch."""
+    done: set[Step] = set()
     for step, needs in steps(lesson.dialect):
         line: dict[str, Any] = {"step": step.__name__, "outcome": "skipped"}
-        if missing := [need.__name__ for need in needs if need not in passed]:
+        if missing := [need.__name__ for need in needs if need not in done]:
             yield line | {"error": f"needs {', '.join(missing)}"}
             continue
         began = time.monotonic()
         try:
             line |= {"outcome": "passed"} | (step(lesson) or {})
-            passed.add(step)
+            done.add(step)
         except Exception as error:
+            if isinstance(error, Broken):
+                done.add(step)  # it made its thing, though not quite as promised: others can go on from there
             line |= {"outcome": "failed", "error": explain(error), "at": place(error)}
         yield line | {"seconds": round(time.monotonic() - began, 2)}
 
@@ -83,6 +86,7 @@ def main() -> int:
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--judge-url", required=True, help="the stand-in judge, up to and including /v1")
     parser.add_argument("--hub-url", required=True)
+    parser.add_argument("--hub-revision", required=True, help="the commit that main stands for on the hub")
     parser.add_argument("--dataset", required=True, type=Path, help="the rows of validation.jsonl.gz, not compressed")
     parser.add_argument("--workspace", required=True)
     asked = parser.parse_args()
@@ -91,7 +95,14 @@ def main() -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         lesson = Lesson(
-            client, Dialect.installed(), asked.workspace, asked.judge_url, asked.hub_url, asked.dataset, Path(folder)
+            client=client,
+            dialect=Dialect.installed(),
+            workspace=asked.workspace,
+            judge_url=asked.judge_url,
+            hub_url=asked.hub_url,
+            hub_revision=asked.hub_revision,
+            dataset=asked.dataset,
+            folder=Path(folder),
         )
         for line in attend(lesson):
             failed += line["outcome"] == "failed"

@@ -7,7 +7,7 @@ from celery.signals import worker_shutting_down
 from django.core.management.base import BaseCommand
 
 from assay.jobs.run import draining
-from assay.platform.celery import app
+from assay.platform.celery import app, start_sweeps
 
 
 class Command(BaseCommand):
@@ -16,6 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data-dir", help="database, files and keys (default: ASSAY_DATA_DIR, else ./data)")
+        parser.add_argument("--sweeps", action="store_true", help="run the periodic sweeps too, instead of a beat process")
         parser.add_argument("--concurrency", type=int, default=8, help="shards judged at once, each with many calls")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -23,6 +24,8 @@ class Command(BaseCommand):
         def drain(**signal: Any) -> None:
             draining.set()
 
+        if options["sweeps"]:
+            start_sweeps()
         # Threads: a shard waits for judges, not for a core; and one process holds one pool of memory.
         argv = ["worker", "--pool=threads", f"--concurrency={options['concurrency']}", "--loglevel=WARNING"]
         app.worker_main([*argv, "--without-gossip", "--without-mingle", "--without-heartbeat"])

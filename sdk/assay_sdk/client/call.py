@@ -71,9 +71,10 @@ class Body:
             with self.content.open("rb") as file:
                 yield from iter(lambda: file.read(CHUNK), b"")
         else:
+            stream = self.content
             if self.rewinds:
-                self.content.seek(self._start)
-            yield from iter(lambda: self.content.read(CHUNK), b"")
+                stream.seek(self._start)
+            yield from iter(lambda: stream.read(CHUNK), b"")
 
 
 def path(*parts: str) -> str:
@@ -131,31 +132,32 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Paged(Generic[M]):
+class Paged(Generic[T]):
     """A list that comes in pages."""
 
     path: str
-    model: type[M]
+    read: Callable[[Any], T] = field(repr=False)
+    """Makes an entry of the list into a value."""
     query: Query = field(default_factory=dict)
     size: int = 100
 
-    def page(self, number: int) -> Call[Page[M]]:
+    def page(self, number: int) -> Call[Page[T]]:
         """Return the request for one page."""
 
-        def read(body: bytes) -> Page[M]:
+        def read(body: bytes) -> Page[T]:
             reply = orjson.loads(body)
-            items = tuple(self.model.model_validate(entry) for entry in reply["data"])
+            items = tuple(self.read(entry) for entry in reply["data"])
             paging = reply.get("pagination") or {}
             return Page(items, number, paging.get("total_pages", number), paging.get("total_results", len(items)))
 
         return Call("GET", self.path, read, {**self.query, "page": number, "page_size": self.size})
 
-    def walk(self) -> "Walk[M]":
+    def walk(self) -> "Walk[T]":
         """Return a walk from the first page to the last."""
         return Walk(self)
 
 
-class Walk(Generic[M]):
+class Walk(Generic[T]):
     """Goes through the pages of a list that may change meanwhile.
 
     What arrives meanwhile pushes entries to the next page: none is handed out twice. What is deleted meanwhile, by the
@@ -163,17 +165,17 @@ class Walk(Generic[M]):
     every page on which the list got shorter.
     """
 
-    def __init__(self, paged: Paged[M]) -> None:
+    def __init__(self, paged: Paged[T]) -> None:
         self._paged = paged
         self._seen: set[tuple[str, str]] = set()
         self._total = 0
         self._next = 1
 
-    def ask(self) -> Call[Page[M]] | None:
+    def ask(self) -> Call[Page[T]] | None:
         """Return the request for the next page; None at the end."""
         return self._paged.page(self._next) if self._next else None
 
-    def take(self, page: Page[M]) -> Iterable[M]:
+    def take(self, page: Page[T]) -> Iterable[T]:
         """Note what came and return what is new in it."""
         new = [entry for entry in page.items if not self._known(entry)]
         if page.total < self._total:
@@ -185,8 +187,8 @@ class Walk(Generic[M]):
         self._total = page.total
         return new
 
-    def _known(self, entry: M) -> bool:
-        key = (str(getattr(entry, "workspace", "")), str(getattr(entry, "name", None) or entry.model_dump_json()))
+    def _known(self, entry: T) -> bool:
+        key = (str(getattr(entry, "workspace", "")), str(getattr(entry, "name", entry)))
         if key in self._seen:
             return True
         self._seen.add(key)

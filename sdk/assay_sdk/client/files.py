@@ -87,7 +87,7 @@ class FilesetCalls:
         self, *, filter: Mapping[str, object] | None = None, sort: str | None = None, workspace: str | None = None
     ) -> Paged[Fileset]:
         """Iterate over the filesets of a workspace, newest first."""
-        return Paged(self.path(workspace), Fileset, {"filter": filter_text(filter), "sort": sort})
+        return Paged(self.path(workspace), Fileset.model_validate, {"filter": filter_text(filter), "sort": sort})
 
 
 class FileCalls:
@@ -103,10 +103,10 @@ class FileCalls:
     def upload(self, fileset: AnyFileset, file: bytes | str | Path | BinaryIO, path: str | None = None) -> Call[File]:
         """Store a file in a fileset, over the one of that name if there is one.
 
-        ``file`` is the content as bytes, the path of a local file, or an open binary file; the latter two are sent piece
-        by piece. ``path`` is its name in the fileset: the local file's own name if absent.
+        ``file`` is the content as bytes, the path of a local file, or an open binary file; the latter two are sent
+        piece by piece. ``path`` is its name in the fileset: the local file's own name if absent.
         """
-        name = path or (None if isinstance(file, bytes) else os.path.basename(str(getattr(file, "name", file))))
+        name = path or (None if isinstance(file, bytes) else Path(str(getattr(file, "name", file))).name)
         if not name:
             raise ValueError("content without a name: say under which path to store it")
         address = f"{self._fileset(fileset)}/-/{file_path(name)}"
@@ -164,9 +164,9 @@ class Files(Resource[FileCalls]):
         return self._transport.stream(self._calls.read(fileset, path))
 
     def download(self, fileset: AnyFileset, path: str, to: str | Path) -> Path:
-        """Store a file locally, piece by piece, and return where: ``to``, or the same name in ``to`` if that is a folder.
+        """Store a file locally, piece by piece, and return where.
 
-        The file appears when it is whole.
+        ``to`` is its path, or a folder in which it keeps its name. The file appears there when it is whole.
         """
         with Arriving(to, path) as arriving:
             for chunk in self.stream(fileset, path):
@@ -191,9 +191,9 @@ class AsyncFiles(AsyncResource[FileCalls]):
         return self._transport.stream(self._calls.read(fileset, path))
 
     async def download(self, fileset: AnyFileset, path: str, to: str | Path) -> Path:
-        """Store a file locally, piece by piece, and return where: ``to``, or the same name in ``to`` if that is a folder.
+        """Store a file locally, piece by piece, and return where.
 
-        The file appears when it is whole.
+        ``to`` is its path, or a folder in which it keeps its name. The file appears there when it is whole.
         """
         with Arriving(to, path) as arriving:
             async for chunk in self.stream(fileset, path):

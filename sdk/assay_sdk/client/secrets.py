@@ -41,7 +41,7 @@ class SecretCalls:
 
     def list(self, *, workspace: str | None = None) -> Paged[Secret]:
         """Iterate over the secrets of a workspace; ``workspace="-"`` means of all."""
-        return Paged(self._path(workspace), Secret)
+        return Paged(self._path(workspace), Secret.model_validate)
 
 
 class Secrets(Resource[SecretCalls]):

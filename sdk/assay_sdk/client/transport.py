@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 import httpx
 import orjson
+from pydantic import ValidationError
 
 from assay_sdk.client.call import Call
-from assay_sdk.client.errors import APIConnectionError, APITimeoutError, AssayError, refusal
+from assay_sdk.client.errors import APIConnectionError, APITimeoutError, AssayError, refusal, where
 
 T = TypeVar("T")
 
@@ -54,8 +55,8 @@ class Settings:
 class Attempts:
     """The tries of one call: says after each failure how long to wait, or raises when it is final.
 
-    A request that may have been carried out is repeated only if that is harmless. One that surely was not (no connection,
-    429, or 503 with Retry-After) is repeated in any case. A 409 never is.
+    A request that may have been carried out is repeated only if that is harmless. One that surely was not (no
+    connection, 429, or 503 with Retry-After) is repeated in any case. A 409 never is.
     """
 
     def __init__(self, call: Call[Any], settings: Settings) -> None:
@@ -75,8 +76,8 @@ class Attempts:
         status = response.status_code
         undone = status == 429 or (status == 503 and asked is not None)
         if status in TEMPORARY and (self.call.repeatable or undone) and (asked or 0) <= LONGEST_WAIT and self._again():
-            return self._pause() if asked is None else asked
-        if response.is_redirect:
+            return asked if asked is not None else self._pause()
+        if response.has_redirect_location:
             body = orjson.dumps(f"the server sends callers to {response.headers['Location']}; use that as base_url")
         raise refusal(status, f"{self.call.method} {self.call.path}", body)
 
@@ -98,7 +99,8 @@ class Attempts:
         return self.failed <= self.settings.retries
 
     def _pause(self) -> float:
-        return min(8.0, 0.25 * 2 ** (self.failed - 1)) * random.uniform(0.5, 1.0)
+        longest: float = min(8.0, 0.25 * 2 ** (self.failed - 1))
+        return longest * random.uniform(0.5, 1.0)
 
 
 def retry_after(text: str | None) -> float | None:
@@ -123,7 +125,7 @@ class Download:
     def __init__(self, call: Call[Any]) -> None:
         self.call = call
         self.received = 0
-        self._tag: str | None = None
+        self._version: tuple[str | None, str | None] = (None, None)
         self._resumes = False
 
     def headers(self) -> dict[str, str]:
@@ -132,22 +134,25 @@ class Download:
         headers = {"Accept": "application/octet-stream", "Accept-Encoding": "identity"}
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
-            if self._tag:
-                headers["If-Range"] = self._tag
+            if tag := self._version[0]:
+                headers["If-Range"] = tag
         return headers
 
     def start(self, response: httpx.Response) -> None:
         """Note the reply's head; raises ``APIConnectionError`` if the rest is not of the file that was begun."""
-        tag = response.headers.get("ETag")
-        if self.received and (response.status_code != 206 or tag != self._tag):
-            raise APIConnectionError(f"{self.call.path}: the connection broke off and the file changed meanwhile; start again")
-        self._tag = tag
-        self._resumes = response.headers.get("Accept-Ranges") == "bytes"
+        ranged = response.status_code == 206
+        size = response.headers.get("Content-Range", "").rpartition("/")[2] or response.headers.get("Content-Length")
+        version = (response.headers.get("ETag"), size)
+        if self.received and (not ranged or version != self._version):
+            raise APIConnectionError(f"{self.call.path}: the connection broke off, and the file changed meanwhile")
+        self._version = version
+        self._resumes = ranged or response.headers.get("Accept-Ranges") == "bytes"
 
     def survive(self, error: httpx.TransportError, attempts: Attempts) -> float:
         """Return the seconds to wait before going on; raises ``APIConnectionError``."""
         if self.received and not self._resumes:
-            raise APIConnectionError(f"{self.call.path}: the connection broke off after {self.received} bytes") from error
+            text = f"{self.call.path}: the connection broke off after {self.received} bytes"
+            raise APIConnectionError(text) from error
         return attempts.survive(error)
 
 
@@ -273,7 +278,13 @@ def understand(call: Call[T], body: bytes) -> T:
     try:
         return call.read(body)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        # The text of the error would repeat the reply, and a reply may hold a secret.
-        raise AssayError(f"{call.method} {call.path}: the reply is not what the platform sends; is the base URL right?") from (
-            error if not isinstance(error, ValueError) else None
-        )
+        wrong = "not JSON"
+        if isinstance(error, ValidationError):
+            # Not the error's own text: it would repeat the reply.
+            wrong = "; ".join(
+                f"{where(entry['loc'])}: {entry['msg']}" for entry in error.errors(include_input=False)[:3]
+            )
+        elif not isinstance(error, ValueError):
+            wrong = f"{type(error).__name__}: {error}"
+        text = f"{call.method} {call.path}: the reply is not what the platform sends ({wrong}); is the base URL right?"
+        raise AssayError(text) from None

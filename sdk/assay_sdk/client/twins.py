@@ -1,8 +1,8 @@
 """How one description of a request becomes a method of the sync and of the async client.
 
-``Secrets.create = Sends(SecretCalls.create)`` is a method with the parameters and the docstring of ``SecretCalls.create``
-that sends the call and returns what the reply holds; ``Awaits`` is the same as a coroutine. ``Lists`` and ``ListsAsync``
-do it for lists: they fetch page after page while the caller iterates.
+``Secrets.create = Sends(SecretCalls.create)`` is a method with the parameters and the docstring of
+``SecretCalls.create`` that sends the call and returns what the reply holds; ``Awaits`` is the same as a coroutine.
+``Lists`` and ``ListsAsync`` do it for lists: they fetch page after page while the caller iterates.
 """
 
 import inspect
@@ -10,16 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from pydantic import BaseModel
-
 from assay_sdk.client.call import Call, Paged
 from assay_sdk.client.transport import AsyncTransport, Transport
 
 P = ParamSpec("P")
 T = TypeVar("T")
 C = TypeVar("C")
-M = TypeVar("M", bound=BaseModel)
-Self = TypeVar("Self")
 
 
 class Resource(Generic[C]):
@@ -46,7 +42,7 @@ class _Method(Generic[P, T]):
     def _named(self, method: Callable[..., Any]) -> Callable[..., Any]:
         """Give the method the name, parameters and docstring of what it sends, for ``help()`` and for editors."""
         named = wraps(self.build)(method)
-        del named.__wrapped__  # type: ignore[attr-defined]
+        del named.__wrapped__
         parameters = list(inspect.signature(self.build).parameters.values())[1:]
         named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return named
@@ -86,50 +82,50 @@ class Awaits(_Method[P, Call[T]]):
         return self._named(send)
 
 
-class Lists(_Method[P, Paged[M]]):
+class Lists(_Method[P, Paged[T]]):
     """A method that iterates over a list, fetching its pages one by one."""
 
     @overload
-    def __get__(self, owner: None, kind: type) -> "Lists[P, M]": ...
+    def __get__(self, owner: None, kind: type) -> "Lists[P, T]": ...
     @overload
-    def __get__(self, owner: Resource[Any], kind: type) -> Callable[P, Iterator[M]]: ...
-    def __get__(self, owner: Resource[Any] | None, kind: type) -> "Lists[P, M] | Callable[P, Iterator[M]]":
+    def __get__(self, owner: Resource[Any], kind: type) -> Callable[P, Iterator[T]]: ...
+    def __get__(self, owner: Resource[Any] | None, kind: type) -> "Lists[P, T] | Callable[P, Iterator[T]]":
         if owner is None:
             return self
 
-        def entries(*args: P.args, **kwargs: P.kwargs) -> Iterator[M]:
+        def entries(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
             return each(owner._transport, self.build(owner._calls, *args, **kwargs))
 
         return self._named(entries)
 
 
-class ListsAsync(_Method[P, Paged[M]]):
+class ListsAsync(_Method[P, Paged[T]]):
     """A method that iterates over a list with ``async for``, fetching its pages one by one."""
 
     @overload
-    def __get__(self, owner: None, kind: type) -> "ListsAsync[P, M]": ...
+    def __get__(self, owner: None, kind: type) -> "ListsAsync[P, T]": ...
     @overload
-    def __get__(self, owner: AsyncResource[Any], kind: type) -> Callable[P, AsyncIterator[M]]: ...
+    def __get__(self, owner: AsyncResource[Any], kind: type) -> Callable[P, AsyncIterator[T]]: ...
     def __get__(
         self, owner: AsyncResource[Any] | None, kind: type
-    ) -> "ListsAsync[P, M] | Callable[P, AsyncIterator[M]]":
+    ) -> "ListsAsync[P, T] | Callable[P, AsyncIterator[T]]":
         if owner is None:
             return self
 
-        def entries(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[M]:
+        def entries(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
             return aeach(owner._transport, self.build(owner._calls, *args, **kwargs))
 
         return self._named(entries)
 
 
-def each(transport: Transport, paged: Paged[M]) -> Iterator[M]:
+def each(transport: Transport, paged: Paged[T]) -> Iterator[T]:
     """Yield the entries of a list."""
     walk = paged.walk()
     while call := walk.ask():
         yield from walk.take(transport.send(call))
 
 
-async def aeach(transport: AsyncTransport, paged: Paged[M]) -> AsyncIterator[M]:
+async def aeach(transport: AsyncTransport, paged: Paged[T]) -> AsyncIterator[T]:
     """Yield the entries of a list."""
     walk = paged.walk()
     while call := walk.ask():

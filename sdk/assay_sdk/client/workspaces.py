@@ -34,7 +34,7 @@ class WorkspaceCalls:
 
     def list(self, *, filter: Mapping[str, object] | None = None, sort: str | None = None) -> Paged[Workspace]:
         """Iterate over all workspaces, newest first; ``filter`` as in ``{"name": {"$like": "demo"}}``."""
-        return Paged(path(*ROOT), Workspace, {"filter": filter_text(filter), "sort": sort})
+        return Paged(path(*ROOT), Workspace.model_validate, {"filter": filter_text(filter), "sort": sort})
 
 
 class MemberCalls:
@@ -50,7 +50,9 @@ class MemberCalls:
         """Return the members of a workspace."""
         return Call("GET", self._path(workspace), many(Member))
 
-    def create(self, principal: str, *, roles: Sequence[str] = ("Editor",), workspace: str | None = None) -> Call[Member]:
+    def create(
+        self, principal: str, *, roles: Sequence[str] = ("Editor",), workspace: str | None = None
+    ) -> Call[Member]:
         """Give somebody roles in a workspace, in place of those they had."""
         body = {"principal": principal, "roles": [*roles]}
         return Call("POST", self._path(workspace), one(Member), json=body, harmless=True)
@@ -91,7 +93,7 @@ class ProjectCalls:
 
     def list(self, *, workspace: str | None = None, filter: Mapping[str, object] | None = None) -> Paged[Project]:
         """Iterate over the projects of a workspace, newest first."""
-        return Paged(self._path(workspace), Project, {"filter": filter_text(filter)})
+        return Paged(self._path(workspace), Project.model_validate, {"filter": filter_text(filter)})
 
 
 class Members(Resource[MemberCalls]):

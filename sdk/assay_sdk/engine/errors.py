@@ -8,7 +8,10 @@ EngineError
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from assay_sdk.engine.run import RunResult
 
 TransportKind = Literal["connect", "dns", "timeout", "tls", "protocol"]
 
@@ -48,4 +51,9 @@ class DatasetError(EngineError):
 
 
 class RunAborted(EngineError):
-    """The run cannot succeed as it is set up. Row scores that were finished before have been handed out."""
+    """The run cannot succeed as it is set up. Row scores that were finished before have been handed out.
+
+    Raised by `run.run`, it carries them in `result`.
+    """
+
+    result: "RunResult | None" = None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
 
 from assay_sdk.engine.pace import Stopped, Waiting
@@ -22,9 +22,17 @@ class Flight:
     """
 
     def __init__(
-        self, rows: Rows, score: Callable[[Row], Awaitable[RowScore]], *, parallelism: int, limit: int | None, stop: Stop | None
+        self,
+        rows: Rows,
+        score: Callable[[Row], Awaitable[RowScore]],
+        *,
+        waiting: Waiting,
+        parallelism: int,
+        limit: int | None,
+        stop: Stop | None,
     ) -> None:
-        self.waiting = Waiting(self._make_room)
+        waiting.changed = self._make_room
+        self.waiting = waiting
         self._rows = rows
         self._score = score
         self._parallelism = parallelism
@@ -36,7 +44,7 @@ class Flight:
         self._room = asyncio.Event()
         self._error: BaseException | None = None
 
-    async def landed(self) -> AsyncIterator[RowScore]:
+    async def landed(self) -> AsyncGenerator[RowScore, None]:
         """Row scores in the order in which they are done. Ends after the last row, or once stopped.
 
         An error of the source is raised after the rows that were read before it. Leaving early cancels what is in
@@ -126,7 +134,7 @@ class Flight:
         self._room.set()
 
 
-async def _read(rows: Rows) -> AsyncIterator[Row]:
+async def _read(rows: Rows) -> AsyncGenerator[Row, None]:
     if isinstance(rows, AsyncIterable):
         async for row in rows:
             yield row

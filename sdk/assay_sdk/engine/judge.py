@@ -10,7 +10,7 @@ from assay_sdk.engine.caller import Answer, Caller
 from assay_sdk.engine.errors import TemplateFailure
 from assay_sdk.engine.parse import read_scores, reader_of
 from assay_sdk.engine.prompt import default_prompt
-from assay_sdk.engine.reasoning import verdict
+from assay_sdk.engine.reply import message_of, verdict_in
 from assay_sdk.engine.request import RequestSettings
 from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
 from assay_sdk.engine.spec import LLMJudgeMetric, RubricScore
@@ -28,7 +28,7 @@ def judge_settings(metric: LLMJudgeMetric) -> RequestSettings:
         inference=metric.inference,
         reasoning=metric.reasoning,
         schema=metric.reply_schema(),
-        structured_output=metric.structured_output,
+        strict=bool(metric.structured_output and metric.structured_output.strict),
     )
 
 
@@ -39,31 +39,28 @@ class Judge:
         self.metric = metric
         self._caller = caller
         self._readers = [reader_of(score) for score in metric.scores]
-        self._described = {score.name: score.model_dump(exclude={"parser"}) for score in metric.scores}
+        self._scores = {score.name: score.model_dump(exclude={"parser"}) for score in metric.scores}
         if metric.prompt_template is None:
-            chat = not metric.model.url.partition("?")[0].rstrip("/").endswith("/v1/completions")
+            chat = "/v1/completions" not in metric.model.url
             self._render = default_prompt(metric.scores, online=online, chat=chat)
         else:
             self._render = compile_template(metric.prompt_template)
 
     async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> tuple[list[Score], Failure | None]:
-        """The row's scores, and what kept the judge from giving them, if anything did. Appends its call to `calls`."""
+        """The row's scores, and what kept the judge from giving them, if anything did. Its call is added to `calls`."""
         try:
-            rendered = self._render(self._context(row, sample))
+            outcome = await self._caller.ask(self._render(self._context(row, sample)))
         except TemplateFailure as error:
-            hopeless = error.missing is not None
-            return self._failed(Failure(ScoreState.TEMPLATE, f"Row {row.index}: {error}", hopeless, str(error.missing)))
-        outcome = await self._caller.ask(rendered)
+            outcome = Failure.of_template(row, error)
         if isinstance(outcome, Failure):
-            return self._failed(outcome)
+            return self.unscored(outcome), outcome
         calls.append(outcome.call)
-        text = None if outcome.text is None else verdict(outcome.text, self.metric.reasoning)
+        text = verdict_in(outcome.text, self.metric.reasoning) if outcome.text else None
         if not text:
-            return self._failed(_no_verdict(outcome))
+            failure = _no_verdict(outcome)
+            return self.unscored(failure), failure
         scores = read_scores(self._readers, text)
-        if outcome.finish_reason == "length":
-            scores = [_cut_off(score) for score in scores]
-        return scores, None
+        return [_cut_off(score) for score in scores] if outcome.finish_reason == "length" else scores, None
 
     def unscored(self, failure: Failure) -> list[Score]:
         """All scores of a row that this judge could not score."""
@@ -72,26 +69,20 @@ class Judge:
             for score in self.metric.scores
         ]
 
-    def _failed(self, failure: Failure) -> tuple[list[Score], Failure]:
-        return self.unscored(failure), failure
-
     def _context(self, row: Row, sample: Mapping[str, Any]) -> Context:
         item = row.item
         absent = [name for name in self.metric.optional_fields if name not in item]
         if absent:
             item = {**item, **{name: jinja2.Undefined(name=name) for name in absent}}  # prints as nothing
-        return {**item, **sample, "item": item, "sample": sample, "scores": self._described}
+        return {**item, **sample, "item": item, "sample": sample, "scores": self._scores}
 
 
 def _no_verdict(answer: Answer) -> Failure:
-    if answer.finish_reason == "length" or answer.text:
-        return Failure(ScoreState.TRUNCATED, "The judge's reply ended before its verdict. Raise max_tokens.")
-    response = answer.call.response or {}
-    choices = response.get("choices")
-    message = choices[0].get("message") if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    refusal = message.get("refusal") if isinstance(message, dict) else None
+    refusal = message_of(answer.response).get("refusal")
     if refusal or answer.finish_reason == "content_filter":
         return Failure(ScoreState.REFUSED, f"The judge declined to answer: {refusal or 'content filter'}")
+    if answer.finish_reason == "length" or answer.text:
+        return Failure(ScoreState.TRUNCATED, "The judge's reply ends before its verdict. Raise max_tokens.")
     return Failure(ScoreState.EMPTY, "The judge's reply holds no text.")
 
 

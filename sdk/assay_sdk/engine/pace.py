@@ -24,15 +24,15 @@ class Stopped(Exception):
 class Waiting:
     """The rows that wait for a retry. They hold no slot, and the run may begin others in their place."""
 
-    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self) -> None:
         self.rows = 0
         self.stopping = asyncio.Event()
-        self._changed = changed
+        self.changed: Callable[[], None] = lambda: None
 
     async def sleep(self, seconds: float) -> None:
         """Wait; raises Stopped as soon as the run is told to stop."""
         self.rows += 1
-        self._changed()
+        self.changed()
         try:
             async with asyncio.timeout(seconds):
                 await self.stopping.wait()

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -112,13 +113,12 @@ def _regex_reader(parser: RegexScoreParser) -> Callable[[Reply], Any]:
 
     def find_match(text: str) -> re.Match[str] | None:
         if parser.method == "last":
-            match = None
-            for match in pattern.finditer(text[-SEARCHED_CHARACTERS:]):
-                pass
-            return match
+            return next(iter(deque(pattern.finditer(text[-SEARCHED_CHARACTERS:]), maxlen=1)), None)
         text = text[:SEARCHED_CHARACTERS]
         # The line break that models like to begin with is no reason to miss what follows it.
-        return pattern.search(text) if parser.method == "search" else pattern.match(text) or pattern.match(text.lstrip())
+        return (
+            pattern.search(text) if parser.method == "search" else pattern.match(text) or pattern.match(text.lstrip())
+        )
 
     def read(reply: Reply) -> Any:
         if not pattern.groups:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assay_sdk.engine.forms import Dialect, Form, instruction
-from assay_sdk.engine.spec import InferenceParams, Model, Reasoning, StructuredOutput
+from assay_sdk.engine.spec import InferenceParams, Model, Reasoning
 
 Request = dict[str, Any]
 
@@ -35,7 +35,7 @@ class RequestSettings:
         inference: InferenceParams | None,
         reasoning: Reasoning | None,
         schema: Mapping[str, Any] | None,
-        structured_output: StructuredOutput | None,
+        strict: bool,
     ) -> "RequestSettings":
         params: dict[str, Any] = {}
         for source in (model.inference, inference):
@@ -50,7 +50,7 @@ class RequestSettings:
             system_prompt=system_prompt,
             params=params,
             schema=schema,
-            strict=bool(structured_output and structured_output.strict),
+            strict=strict,
             wants_chat=model.url.partition("?")[0].rstrip("/").endswith("/chat/completions"),
         )
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from assay_sdk.engine.errors import TemplateFailure
+
 
 class ScoreState(StrEnum):
     """How a score came out. Only a scored one has a value; every other state is a kind of unscored."""
@@ -22,10 +24,11 @@ class ScoreState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One item with its place in the dataset."""
+    """One item with its place in the dataset, and perhaps the sample to judge, if it was made elsewhere."""
 
     index: int
     item: dict[str, Any]
+    sample: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,12 @@ class Failure:
     text: str
     hopeless: bool = False
     cause: str = ""
+
+    @classmethod
+    def of_template(cls, row: Row, error: TemplateFailure) -> "Failure":
+        """The row cannot fill the template. A column that is missing once is usually missing everywhere."""
+        missing = error.missing is not None
+        return cls(ScoreState.TEMPLATE, f"Row {row.index}: {error}", missing, f"missing {error.missing}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,24 @@
 """The run: rows in, row scores out, as they are done."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 from assay_sdk.engine.aggregate import Summary
-from assay_sdk.engine.caller import Caller, Endpoint
+from assay_sdk.engine.caller import Caller
+from assay_sdk.engine.endpoint import Endpoint
 from assay_sdk.engine.errors import RunAborted
-from assay_sdk.engine.failfast import FailFast
 from assay_sdk.engine.flight import Flight, Rows, Stop
 from assay_sdk.engine.forms import FormState
 from assay_sdk.engine.judge import Judge, judge_settings
-from assay_sdk.engine.pace import Pace, Retry
+from assay_sdk.engine.keys import keys_from_environment
+from assay_sdk.engine.pace import Pace, Retry, Waiting
 from assay_sdk.engine.request import RequestSettings
-from assay_sdk.engine.result import Call, Failure, Row, RowScore, Score, ScoreState
+from assay_sdk.engine.result import RowScore
+from assay_sdk.engine.scoring import TARGET, Scorer, Scoring
 from assay_sdk.engine.spec import (
     InferenceParams,
     LLMJudgeMetric,
@@ -32,9 +33,6 @@ from assay_sdk.engine.target import Target, target_settings
 from assay_sdk.engine.transport import HttpxTransport, Transport
 
 TIMEOUT_SECONDS = 600.0
-TARGET = "target"
-
-T = TypeVar("T")
 
 
 async def evaluate(
@@ -58,37 +56,160 @@ async def evaluate(
     RunAborted when the run cannot succeed as it is set up, after all finished rows have been yielded.
     """
     config = config or RunConfig()
-    own = transport is None
-    transport = transport or HttpxTransport()
-    try:
-        run = _Run(metrics, config, transport, api_keys or {}, forms or FormState(), target, prompt_template, timeout, retry)
-        flight = Flight(rows, run.score, parallelism=config.parallelism, limit=config.limit_samples, stop=stop)
-        run.open(flight)
+    async with _opened(transport) as wire:
+        lines = _Lines(
+            transport=wire,
+            api_keys=api_keys or {},
+            forms=FormState() if forms is None else forms,
+            parallelism=config.parallelism,
+            retry=retry or Retry(),
+            timeout=timeout,
+        )
+        scoring = _scoring(metrics, lines, config, target, prompt_template)
+        flight = Flight(
+            rows,
+            scoring.score,
+            waiting=lines.waiting,
+            parallelism=config.parallelism,
+            limit=config.limit_samples,
+            stop=stop,
+        )
         async with aclosing(flight.landed()) as landed:
             async for row_score in landed:
                 yield row_score
-                if hopeless := run.hopeless(row_score):
+                if scoring.hopeless:
                     for rest in flight.take_landed():
                         yield rest
-                    raise RunAborted(hopeless.text)
-    finally:
-        if own and isinstance(transport, HttpxTransport):
-            await transport.aclose()
+                    raise RunAborted(scoring.hopeless.text)
 
 
-class _Run:
-    """What all rows of one run share: the callers, the scorers, the watch on failures."""
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A finished run: its row scores in the order of the rows, and their aggregates."""
 
-    def __init__(
+    rows: list[RowScore]
+    summary: Summary
+
+    @property
+    def aggregates(self) -> dict[str, Any]:
+        """The aggregate scores, as they travel on the wire."""
+        return self.summary.to_wire()
+
+
+def run(
+    rows: Rows,
+    metrics: Sequence[Metric],
+    *,
+    api_keys: Mapping[str, str] | None = None,
+    on_progress: Callable[[RowScore], None] | None = None,
+    **options: Any,
+) -> RunResult:
+    """Evaluate and wait: takes what `evaluate` takes. Works within a running event loop (a notebook) as well.
+
+    Keys that are not given are looked for in the environment. RunAborted carries what was done before it in `result`.
+    """
+    target = options.get("target")
+    secrets = [ref for metric in metrics for ref in metric.secret_refs()] + (target.secret_refs() if target else [])
+    keys = keys_from_environment(secrets) if api_keys is None else api_keys
+
+    async def collect() -> RunResult:
+        result = RunResult([], Summary(metrics))
+        try:
+            async for row_score in evaluate(rows, metrics, api_keys=keys, **options):
+                result.rows.append(row_score)
+                result.summary.add(row_score)
+                if on_progress:
+                    on_progress(row_score)
+        except RunAborted as aborted:
+            aborted.result = result
+            raise
+        finally:
+            result.rows.sort(key=lambda row_score: row_score.index)
+        return result
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(collect())
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, collect()).result()
+
+
+@dataclass(slots=True)
+class _Lines:
+    """What the callers of one run share."""
+
+    transport: Transport
+    api_keys: Mapping[str, str]
+    forms: FormState
+    parallelism: int
+    retry: Retry
+    timeout: float
+    waiting: Waiting = field(default_factory=Waiting)
+    _paces: dict[str, Pace] = field(default_factory=dict)
+
+    def caller(
         self,
-        metrics: Sequence[Metric],
-        config: RunConfig,
-        transport: Transport,
-        api_keys: Mapping[str, str],
-        forms: FormState,
-        target: Model | None,
-        prompt_template: str | dict[str, Any] | None,
-        timeout: float,
-        retry: Retry | None,
-    ) -> None:
-        self._config = config
+        role: str,
+        model: Model,
+        inference: InferenceParams | None,
+        settings: RequestSettings,
+        *,
+        timeout: float | None = None,
+        retry: Retry | None = None,
+    ) -> Caller:
+        endpoint = Endpoint.of(role, model, inference, api_keys=self.api_keys, timeout=timeout or self.timeout)
+        name = f"{endpoint.model} at {endpoint.base}"
+        pace = self._paces.setdefault(name, Pace(self.parallelism))
+        dialect = self.forms.of(name)
+        return Caller(endpoint, settings, dialect, self.transport, pace, retry or self.retry, self.waiting)
+
+
+def _scoring(
+    metrics: Sequence[Metric],
+    lines: _Lines,
+    config: RunConfig,
+    target: Model | None,
+    prompt_template: str | dict[str, Any] | None,
+) -> Scoring:
+    keyed = dict(zip(metric_keys(metrics), metrics, strict=True))
+    tolerant = {key for key, metric in keyed.items() if metric.ignore_request_failure}
+    if isinstance(config, RunConfigOnline) and config.ignore_request_failure:
+        tolerant.add(TARGET)
+    scorers = {key: _scorer(metric, lines, online=target is not None) for key, metric in keyed.items()}
+    return Scoring(scorers, _target(target, prompt_template, config, lines), frozenset(tolerant))
+
+
+def _scorer(metric: Metric, lines: _Lines, *, online: bool) -> Scorer:
+    match metric:
+        case LLMJudgeMetric():
+            caller = lines.caller("judge", metric.model, metric.inference, judge_settings(metric))
+            return Judge(metric, caller, online=online)
+        case _:
+            raise RunAborted(f"Metrics of type '{metric.type}' cannot be run yet.")
+
+
+def _target(
+    model: Model | None, prompt_template: str | dict[str, Any] | None, config: RunConfig, lines: _Lines
+) -> Target | None:
+    if model is None:
+        return None
+    if prompt_template is None:
+        raise RunAborted("A target model needs a prompt_template, which tells what to ask it.")
+    if not isinstance(config, RunConfigOnline):
+        raise RunAborted("A target model needs an online run configuration (RunConfigOnlineModel).")
+    online = RunConfigOnlineModel.model_validate(config.model_dump(by_alias=True))
+    attempts = online.max_retries + 1
+    retry = Retry(attempts=attempts, patience=attempts if attempts == 1 else max(attempts, lines.retry.patience))
+    settings = target_settings(model, online)
+    caller = lines.caller(TARGET, model, online.inference, settings, timeout=online.request_timeout, retry=retry)
+    return Target(prompt_template, caller, online.reasoning)
+
+
+@asynccontextmanager
+async def _opened(transport: Transport | None) -> AsyncIterator[Transport]:
+    if transport is not None:
+        yield transport
+        return
+    async with HttpxTransport() as own:
+        yield own

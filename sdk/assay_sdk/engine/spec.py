@@ -60,6 +60,10 @@ class Model(_Spec):
     inference: InferenceParams | None = None
     format: Literal["nim", "openai"] = "openai"
 
+    def secret_refs(self) -> list[str]:
+        """The secrets needed to ask this model."""
+        return [self.api_key_secret] if self.api_key_secret else []
+
     @model_validator(mode="before")
     @classmethod
     def _no_reference(cls, data: Any) -> Any:
@@ -190,8 +194,9 @@ class Metric(_Spec):
     type: str
     description: str | None = None
     labels: dict[str, Any] = Field(default_factory=dict)
-    supported_job_types: list[JobType] = Field(default_factory=lambda: ["online", "offline"])
+    supported_job_types: list[JobType] = ["online", "offline"]
     job_type: JobType | None = None
+    ignore_request_failure: bool = False
 
     @property
     def key(self) -> str:
@@ -221,7 +226,6 @@ class LLMJudgeMetric(Metric):
     inference: InferenceParams | None = None
     system_prompt: str | None = None
     reasoning: Reasoning | None = None
-    ignore_request_failure: bool = False
 
     def outputs(self) -> list[MetricOutput]:
         found = []
@@ -234,7 +238,7 @@ class LLMJudgeMetric(Metric):
         return found
 
     def secret_refs(self) -> list[str]:
-        return [self.model.api_key_secret] if self.model.api_key_secret else []
+        return self.model.secret_refs()
 
     def reply_schema(self) -> dict[str, Any] | None:
         """The JSON schema a reply should follow, or None when no score is read from JSON and none is asked for."""
@@ -305,6 +309,24 @@ class RunConfigOnlineModel(RunConfigOnline):
     structured_output: StructuredOutput | None = None
 
 
+class FieldMapping(_Spec):
+    """Which columns of a dataset are its input, its stored output… as dotted paths."""
+
+    input: str | None = None
+    output: str | None = None
+    context: str | None = None
+    reference: str | None = None
+    trajectory: str | None = None
+    messages: str | None = None
+    tool_calls: str | None = None
+    tools: str | None = None
+    custom: dict[str, str] = Field(default_factory=dict)
+
+    def paths(self) -> dict[str, str]:
+        """Canonical name → path."""
+        return self.custom | self.model_dump(exclude={"custom"}, exclude_none=True)
+
+
 METRICS: dict[str, type[Metric]] = {"llm-judge": LLMJudgeMetric}
 
 
@@ -354,4 +376,6 @@ def _check_property(schema: dict[str, Any], score: RangeScore | RubricScore) -> 
 def _refuse_credentials(headers: Any) -> None:
     for name in headers if isinstance(headers, dict) else ():
         if _AUTH_HEADER.search(name):
-            raise ValueError(f"header '{name}' looks like a credential: store it as a secret, name it in api_key_secret")
+            raise ValueError(
+                f"header '{name}' looks like a credential: store it as a secret, name it in api_key_secret"
+            )

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jinja2
+from jinja2 import nodes
 from jinja2.sandbox import SandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from assay_sdk.engine.errors import TemplateFailure
 
@@ -29,19 +31,39 @@ class _MissingName(jinja2.UndefinedError):
 
 
 class _Missing(jinja2.StrictUndefined):
-    def __init__(self, hint: str | None = None, obj: Any = jinja2.utils.missing, name: str | None = None, *_: Any) -> None:
-        def error(message: str | None = None) -> _MissingName:
+    def __init__(
+        self,
+        hint: str | None = None,
+        obj: Any = jinja2.utils.missing,
+        name: str | None = None,
+        exc: type[jinja2.TemplateRuntimeError] = jinja2.UndefinedError,
+    ) -> None:
+        def missing(message: str | None = None) -> _MissingName:
             return _MissingName(message, name, obj)
 
-        super().__init__(hint, obj, name, error)  # type: ignore[arg-type]  # Jinja only ever calls it
+        # Jinja only ever calls it; the other errors it passes here (forbidden names) are no missing columns.
+        super().__init__(hint, obj, name, missing if exc is jinja2.UndefinedError else exc)  # type: ignore[arg-type]
+
+
+class _ColumnsFirst(NodeTransformer):
+    """Makes `item.values` mean the column of that name, if there is one; `item.values()` stays the method of Python's
+    dict. What is not called is looked up as `item['values']`: that finds attributes too, but columns first."""
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:
+        self.generic_visit(node)
+        return nodes.Getitem(node.node, nodes.Const(node.attr), node.ctx, lineno=node.lineno)
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
+        callee = node.node
+        self.generic_visit(node)
+        if isinstance(callee, nodes.Getattr):
+            node.node = callee  # its own parts have been visited
+        return node
 
 
 class _Environment(SandboxedEnvironment):
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        # A column called `values` or `items` is what the template's author means, not the method of Python's dict.
-        if isinstance(obj, dict) and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
+    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+        return super()._generate(_ColumnsFirst().visit(source), *args, **kwargs)
 
 
 _JINJA = _Environment(undefined=_Missing, autoescape=False)
@@ -74,7 +96,9 @@ def _compile_text(source: str) -> Template:
         else:
             render = _JINJA.from_string(source).render
     except jinja2.TemplateError as error:
-        raise TemplateFailure(f"The template does not compile: {error}. Template: {_shorten(source)}") from error
+        raise TemplateFailure(
+            f"The template does not compile: {_brief(error)}. Template: {_shorten(source)}"
+        ) from error
 
     def guarded(context: Context) -> Any:
         try:
@@ -82,7 +106,9 @@ def _compile_text(source: str) -> Template:
         except _MissingName as error:
             raise _missing(error, context) from error
         except Exception as error:  # a template may divide by zero, call a string, recurse without end…
-            raise TemplateFailure(f"The template cannot be rendered: {error}. Template: {_shorten(source)}") from error
+            raise TemplateFailure(
+                f"The template cannot be rendered: {_brief(error)}. Template: {_shorten(source)}"
+            ) from error
 
     return _json_if_asked(guarded) if "tojson" in source else guarded
 
@@ -90,16 +116,12 @@ def _compile_text(source: str) -> Template:
 def _is_lone_expression(source: str) -> bool:
     text = source.strip()
     return (
-        text.startswith("{{")
-        and text.endswith("}}")
-        and text.count("{{") == text.count("}}") == 1
-        and "{%" not in text
-        and "{#" not in text
+        text.startswith("{{") and text.endswith("}}") and text.count("{{") == text.count("}}") == 1 and "{%" not in text
     )
 
 
 def _json_if_asked(render: Template) -> Template:
-    """A template that says `tojson` and renders to JSON means the value, not its text; prose with JSON in it is prose."""
+    """A template that says `tojson` and renders to JSON means the value; prose with JSON in it stays prose."""
 
     def parsed(context: Context) -> Any:
         value = render(context)
@@ -143,6 +165,10 @@ def _missing(error: _MissingName, context: Context) -> TemplateFailure:
     else:
         message = f"Template needs '{name}', which is missing; there is: {listed}"
     return TemplateFailure(message, missing=name, available=available)
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _shorten(text: str, length: int = 80) -> str:

@@ -105,9 +105,9 @@ def _failure(error: Exception, url: str, timeout: float) -> TransportFailure:
         return TransportFailure("timeout", f"{host} did not answer within {timeout:g} s.")
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if tls:
-        bad = isinstance(tls, ssl.SSLCertVerificationError)
-        why = f"its certificate is not trusted ({tls.verify_message})" if bad else "the TLS handshake failed"
-        return TransportFailure("tls", f"No secure connection to {host}: {why}.", temporary=not bad)
+        untrusted = isinstance(tls, ssl.SSLCertVerificationError)
+        why = "its certificate is not trusted" if untrusted else "the TLS handshake failed"
+        return TransportFailure("tls", f"No secure connection to {host}: {why}.", temporary=not untrusted)
     if isinstance(error, httpx.ConnectError):
         refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
         why = "refuses connections" if refused else "cannot be reached"

@@ -1,0 +1,16 @@
+FROM python:3.12-slim
+
+WORKDIR /app
+ENV PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    ASSAY_DATA_DIR=/data ASSAY_AUTH=on DJANGO_SETTINGS_MODULE=assay.platform.settings
+
+COPY requirements.txt ./
+COPY sdk ./sdk
+RUN pip install --no-cache-dir -r requirements.txt
+
+COPY . .
+RUN useradd --system --uid 10001 assay && mkdir /data && chown assay /data
+USER assay
+VOLUME /data
+EXPOSE 8080
+CMD ["python", "manage.py", "serve", "--host", "0.0.0.0"]

@@ -1,0 +1,164 @@
+"""The doors of the evaluator: its health, stored metrics, eval results. Jobs have their own (`jobs/views.py`)."""
+
+from typing import Annotated, Any
+
+from django.db.models import BooleanField, CharField, Value
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, Field
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from assay.evaluator.metrics import find_metric, keep
+from assay.evaluator.models import EvalResult, StoredMetric
+from assay.evaluator.wire import Bundle, EvalResultReply, Health, MetricReply
+from assay.platform.api import Endpoint, Listing, check, flag, read_body, read_query
+from assay.platform.errors import NotFound
+from assay.platform.openapi import CASCADE, LIST_QUERY, refusals
+from assay.platform.wire import Name, page_of
+from assay.workspaces import deletion
+from assay.workspaces.lookup import in_workspace, workspace_for_create
+
+TIMES_AND_NAME = {"name": "name", "created_at": "created_at", "updated_at": "updated_at"}
+COMMON_FILTERS = {
+    **TIMES_AND_NAME,
+    "id": "uid",
+    "workspace": "workspace__name",
+    "project": "project",
+    "entity_type": "entity_type",
+}
+METRICS = Listing(
+    size=100,
+    largest=1000,
+    sorts=TIMES_AND_NAME,
+    default_sort="created_at",
+    filters={**COMMON_FILTERS, "metric_type": "metric_type", "description": "description", "derived": "derived"},
+)
+EVAL_RESULTS = Listing(
+    size=100,
+    largest=1000,
+    sorts=TIMES_AND_NAME,
+    filters={
+        **COMMON_FILTERS,
+        "job_id": "name",
+        "dataset_ref": "dataset_ref",
+        "target_kind": "target",
+        "target_name": "target",
+    },
+)
+
+
+class EvaluatorHealth(Endpoint):
+    @extend_schema(
+        operation_id="evaluator_health", summary="Is the evaluator there?", tags=["Health"], responses=Health
+    )
+    def get(self, request: Request) -> Response:
+        return Response(Health().model_dump(mode="json"))
+
+
+class MetricPath(BaseModel):
+    name: Annotated[str, Field(pattern=r"^[\w\-\.]+$", max_length=255)]
+
+
+class NewMetricPath(BaseModel):
+    name: Name
+
+
+class NewMetricQuery(BaseModel):
+    project: str | None = Field(None, max_length=63)
+
+
+class StoredMetrics(Endpoint):
+    @extend_schema(
+        operation_id="list_metrics",
+        summary="List stored metrics",
+        tags=["Metrics"],
+        parameters=LIST_QUERY,
+        responses={200: page_of(MetricReply), **refusals(400, 404, 422)},
+    )
+    def get(self, request: Request, workspace: str) -> Response:
+        rows = in_workspace(StoredMetric.objects.all(), workspace).alias(
+            derived=Value(False, BooleanField()), entity_type=Value("metric_bundle", CharField())
+        )
+        return METRICS.reply(request, rows, lambda metric: MetricReply.of(metric).listed())
+
+
+class OneStoredMetric(Endpoint):
+    @extend_schema(
+        operation_id="create_metric",
+        summary="Store a metric bundle under a name, for good",
+        tags=["Metrics"],
+        request=Bundle,
+        responses={201: MetricReply, **refusals(409, 422)},
+    )
+    def post(self, request: Request, workspace: str, name: str) -> Response:
+        check(MetricPath, {"name": name}, "path")
+        check(NewMetricPath, {"name": name}, "path")
+        project = read_query(request, NewMetricQuery).project
+        bundle = read_body(request, Bundle)
+        metric = keep(workspace_for_create(workspace), name, bundle, project)
+        return Response(MetricReply.of(metric).model_dump(mode="json"), status=201)
+
+    @extend_schema(
+        operation_id="get_metric",
+        summary="Get a stored metric",
+        tags=["Metrics"],
+        responses={200: MetricReply, **refusals(404, 422)},
+    )
+    def get(self, request: Request, workspace: str, name: str) -> Response:
+        check(MetricPath, {"name": name}, "path")
+        return Response(MetricReply.of(find_metric(workspace, name)).model_dump(mode="json"))
+
+    @extend_schema(
+        operation_id="delete_metric",
+        summary="Delete a stored metric; jobs that were made from it keep theirs",
+        tags=["Metrics"],
+        parameters=CASCADE,
+        responses={204: None, **refusals(404, 422)},
+    )
+    def delete(self, request: Request, workspace: str, name: str) -> Response:
+        check(MetricPath, {"name": name}, "path")
+        deletion.delete(find_metric(workspace, name), cascade=flag(request.query_params, "cascade"))
+        return Response(status=204)
+
+
+class EvalResults(Endpoint):
+    @extend_schema(
+        operation_id="list_eval_results",
+        summary="List the results of finished jobs, deleted ones included",
+        tags=["Eval results"],
+        parameters=LIST_QUERY,
+        responses={200: page_of(EvalResultReply), **refusals(400, 404, 422)},
+    )
+    def get(self, request: Request, workspace: str) -> Response:
+        rows = in_workspace(EvalResult.objects.all(), workspace).alias(
+            target=Value(None, CharField(null=True)), entity_type=Value("evaluate_result", CharField())
+        )
+        return EVAL_RESULTS.reply(request, rows, lambda result: EvalResultReply.of(result).listed())
+
+
+class OneEvalResult(Endpoint):
+    @extend_schema(
+        operation_id="get_eval_result",
+        summary="Get the result of a finished job",
+        tags=["Eval results"],
+        responses={200: EvalResultReply, **refusals(404)},
+    )
+    def get(self, request: Request, workspace: str, name: str) -> Response:
+        return Response(EvalResultReply.of(_result(workspace, name)).model_dump(mode="json"))
+
+    @extend_schema(
+        operation_id="delete_eval_result",
+        summary="Delete the result of a finished job",
+        tags=["Eval results"],
+        responses={204: None, **refusals(404)},
+    )
+    def delete(self, request: Request, workspace: str, name: str) -> Response:
+        _result(workspace, name).delete()
+        return Response(status=204)
+
+
+def _result(workspace: str, name: str) -> EvalResult:
+    found: Any = EvalResult.objects.select_related("workspace").filter(workspace__name=workspace, name=name).first()
+    if found is None:
+        raise NotFound(f"Result not found: {workspace}/{name}")
+    return found

@@ -1,0 +1,148 @@
+"""The content-addressed store: each content once, in ``<data folder>/blobs/ab/<sha256>``, whoever refers to it.
+
+A blob comes to be in three steps: a temporary file in the same file system, written through to the disk; its row; the
+rename. In this order a crash leaves at most a temporary file or a row that nothing refers to, and the sweep takes both.
+"""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, ProtectedError, QuerySet
+from django.utils import timezone
+
+from assay.filesets.models import Blob
+from assay.platform.errors import TooLarge
+
+CHUNK = 1024 * 1024
+WINDOW = 16 * CHUNK
+"""After so much, the disk is told to start on what was written: the wait at the end is then short at any size."""
+SPARED = timedelta(days=1)
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def root() -> Path:
+    return Path(settings.DATA_DIR) / "blobs"
+
+
+def path(blob: Blob) -> Path:
+    """Return where the content lies; it never changes, and must not be changed."""
+    return root() / blob.sha256[:2] / blob.sha256
+
+
+def open(blob: Blob) -> BinaryIO:
+    return path(blob).open("rb")
+
+
+def put(stream: Readable, *, limit: int | None = None) -> Blob:
+    """Store what ``stream`` gives until it ends, in flat memory, and return its blob.
+
+    The caller has a day to refer to it. Raises ``TooLarge`` beyond ``limit`` bytes, and whatever reading raises; in
+    both cases nothing is left behind.
+    """
+    with _draft() as draft:
+        sha256, size = _write(stream, draft, limit)
+        blob = Blob(sha256=sha256, size=size)
+        # The row first: a sweep that deletes the content of an old row does so while it holds that row, hence before.
+        Blob.objects.bulk_create(
+            [blob], update_conflicts=True, unique_fields=["sha256"], update_fields=["size", "created_at"]
+        )
+        place = path(blob)
+        with suppress(FileExistsError):
+            place.parent.mkdir(mode=0o700)
+            _sync_folder(root())
+        draft.replace(place)
+        _sync_folder(place.parent)
+    return blob
+
+
+def sweep() -> int:
+    """Remove the blobs older than a day that nothing refers to, and the temporary files of uploads that never ended.
+
+    Returns how many blobs went.
+    """
+    before = timezone.now() - SPARED
+    removed = sum(_remove(sha256, before) for sha256 in _unreferenced(before).values_list("sha256", flat=True))
+    for draft in (root() / "drafts").glob("*"):
+        with suppress(FileNotFoundError):
+            if draft.stat().st_mtime < time.time() - SPARED.total_seconds():
+                draft.unlink()
+    return removed
+
+
+@contextmanager
+def _draft() -> Iterator[Path]:
+    folder = root() / "drafts"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    os.close(descriptor)
+    draft = Path(name)
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(stream: Readable, draft: Path, limit: int | None) -> tuple[str, int]:
+    digest, size, told = hashlib.sha256(), 0, 0
+    with draft.open("wb", buffering=0) as file:
+        while chunk := stream.read(CHUNK):
+            size += len(chunk)
+            if limit is not None and size > limit:
+                raise TooLarge(f"The file is larger than this server takes ({limit} bytes).")
+            digest.update(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[file.write(view) :]
+            if size - told >= WINDOW and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fileno(), told, size - told, os.POSIX_FADV_DONTNEED)
+                told = size
+        os.fsync(file.fileno())
+    return digest.hexdigest(), size
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unreferenced(before: datetime) -> QuerySet[Blob]:
+    """Return the old blobs that no row of any app refers to."""
+    blobs = Blob.objects.filter(created_at__lt=before)
+    for relation in Blob._meta.related_objects:
+        referring = relation.related_model._default_manager.filter(**{relation.field.name: OuterRef("pk")})
+        blobs = blobs.exclude(Exists(referring))
+    return blobs
+
+
+def _remove(sha256: str, before: datetime) -> int:
+    """Remove one blob if it is still old and unreferenced.
+
+    Its row is held while the content goes: who puts the same content at that instant waits, and puts it anew.
+    """
+    try:
+        with transaction.atomic():
+            blob = _unreferenced(before).select_for_update().filter(sha256=sha256).first()
+            if blob is None:
+                return 0
+            place = path(blob)
+            blob.delete()  # looks for referrers once more, now that no further one can come
+            place.unlink(missing_ok=True)
+    except ProtectedError:
+        return 0
+    return 1

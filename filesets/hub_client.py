@@ -1,0 +1,103 @@
+"""The HTTP client that ``huggingface_hub`` gets from us, and the errors that asking a hub may end in.
+
+    HubError                 502  (an Upstream refusal; who creates a fileset turns it into a 400)
+    ├── HubUnreachable       no answer, or none but "later"
+    ├── HubRefused           the token is missing, wrong, or has no access
+    ├── HubLacks             no such repository or revision
+    └── HubNonsense          the answer is not a hub's
+
+A fileset's creator names the hub, so a hub is a stranger: every request keeps to the egress rules, redirects and next
+pages included, and what the library would make file names of has to look like one.
+"""
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+# Read when the library is imported. Xet downloads would go around the client below; the hub offers them over HTTP too.
+os.environ |= {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_XET": "1",
+}
+
+import httpx2
+from huggingface_hub import set_client_factory
+
+from assay.platform import egress
+from assay.platform.errors import Upstream
+
+TIMEOUT = {"connect": 5.0, "read": 30.0, "write": 30.0, "pool": 30.0}
+ATTEMPTS = 3
+"""A hub that restarts is back in a moment; whoever waits for our reply does not wait for more."""
+FILE_NAME_HEADERS = ("ETag", "X-Linked-ETag", "X-Repo-Commit")
+FILE_NAME = re.compile(r"""(W/)?"?(?!\.)[A-Za-z0-9._:+=-]{1,200}"?""")
+
+
+class HubError(Upstream):
+    """A hub did not give what was asked of it."""
+
+
+class HubUnreachable(HubError):
+    pass
+
+
+class HubRefused(HubError):
+    pass
+
+
+class HubLacks(HubError):
+    """``url`` is what the hub has nothing at."""
+
+    def __init__(self, detail: str, url: str) -> None:
+        super().__init__(detail)
+        self.url = url
+
+
+class HubNonsense(HubError):
+    pass
+
+
+class HubClient(httpx2.Client):
+    def __init__(self) -> None:
+        hooks = {"request": [_permit], "response": [_distrust]}
+        super().__init__(follow_redirects=True, timeout=httpx2.Timeout(**TIMEOUT), event_hooks=hooks)
+
+    def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send the request, and again if the hub is away for a moment; raises ``HubUnreachable`` if it stays away."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = super().send(request, **options)
+            except httpx2.TransportError as error:
+                # Not its text: what is wrong with a header is told with the header's value, the token.
+                reason = "did not answer in time" if isinstance(error, httpx2.TimeoutException) else "cannot be reached"
+            else:
+                if response.status_code != 429 and response.status_code < 500:
+                    return response
+                response.close()
+                reason = f"answered {response.status_code}"
+            if attempt < ATTEMPTS:
+                time.sleep(0.25 * attempt)
+        raise HubUnreachable(f"The hub at {request.url.scheme}://{request.url.netloc.decode()} {reason}.")
+
+
+def _permit(request: httpx2.Request) -> None:
+    egress.check(str(request.url))
+    # The library asks for no time limit on some calls.
+    limits: Mapping[str, float | None] = request.extensions.get("timeout", {})
+    request.extensions["timeout"] = {name: limits.get(name) or most for name, most in TIMEOUT.items()}
+
+
+def _distrust(response: httpx2.Response) -> None:
+    if response.request.method != "HEAD":
+        return
+    for header in FILE_NAME_HEADERS:
+        value = response.headers.get(header)
+        if value is not None and not FILE_NAME.fullmatch(value):
+            raise HubNonsense(f"The hub at {response.request.url.host} sends a malformed {header} header.")
+
+
+set_client_factory(HubClient)

@@ -1,0 +1,82 @@
+"""Files in our own store: a row says which blob a path holds; the blob never changes, the row may."""
+
+from pathlib import Path
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from assay.filesets import blobs, paths
+from assay.filesets.blobs import Readable
+from assay.filesets.models import File, Fileset
+from assay.filesets.storage import FileMissing, StoredFile
+from assay.platform.errors import BadRequest, NotFound
+
+
+def files(fileset: Fileset, under: str = "") -> list[StoredFile]:
+    found = fileset.files.select_related("blob")
+    if under:
+        found = found.filter(Q(path=under) | Q(path__startswith=f"{under}/"))
+    # Chosen and sorted here again: each database has its own idea of the case and the order of text.
+    chosen = (_stored(file) for file in found if paths.under(file.path, under))
+    return sorted(chosen, key=lambda file: file.path)
+
+
+def find(fileset: Fileset, path: str) -> StoredFile:
+    return _stored(_row(fileset, path))
+
+
+def content(fileset: Fileset, path: str) -> Path:
+    return blobs.path(_row(fileset, path).blob)
+
+
+def put(fileset: Fileset, path: str, stream: Readable, *, limit: int | None = None) -> StoredFile:
+    """Store what ``stream`` gives as the file ``path``; whoever reads meanwhile gets the old content, whole.
+
+    Raises ``BadRequest`` where the path is a folder or leads through a file, ``TooLarge`` beyond ``limit`` bytes, and
+    ``NotFound`` if the fileset was deleted meanwhile.
+    """
+    path = paths.file(path)
+    _refuse_clash(fileset, path)
+    blob = blobs.put(stream, limit=limit)
+    try:
+        with transaction.atomic():
+            File.objects.bulk_create(
+                [File(fileset=fileset, path=path, blob=blob, updated_at=timezone.now())],
+                update_conflicts=True,
+                unique_fields=["fileset", "path"],
+                update_fields=["blob", "updated_at"],
+            )
+    except IntegrityError:
+        raise NotFound(f"Fileset '{fileset.name}' not found in workspace '{fileset.workspace.name}'") from None
+    return StoredFile(path, blob.size, blob.sha256)
+
+
+def delete(fileset: Fileset, path: str) -> StoredFile:
+    """Remove the file and return what it was; raises ``FileMissing``."""
+    row = _row(fileset, path)
+    removed, _ = fileset.files.filter(pk=row.pk).delete()
+    if not removed:
+        raise FileMissing(fileset, path)
+    return _stored(row)
+
+
+def _row(fileset: Fileset, path: str) -> File:
+    row = fileset.files.select_related("blob").filter(path=path).first()
+    if row is None:
+        raise FileMissing(fileset, path)
+    return row
+
+
+def _refuse_clash(fileset: Fileset, path: str) -> None:
+    """Refuse a file where a folder is and the other way round: no download could lay both on a disk."""
+    near = fileset.files.filter(Q(path__in=paths.above(path)) | Q(path__startswith=f"{path}/"))
+    for other in near.values_list("path", flat=True).iterator():
+        if path.startswith(f"{other}/"):
+            raise BadRequest(f"Path '{path}' leads through '{other}', which is a file.")
+        if other.startswith(f"{path}/"):
+            raise BadRequest(f"Path '{path}' is a folder.")
+
+
+def _stored(row: File) -> StoredFile:
+    return StoredFile(row.path, row.blob.size, row.blob.sha256)

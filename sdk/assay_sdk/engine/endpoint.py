@@ -1,0 +1,76 @@
+"""Where a model is and how to get in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from assay_sdk.engine.errors import RunAborted
+from assay_sdk.engine.spec import InferenceParams, Model
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One model's address and credentials. `role` ("judge", "target") is how messages speak of it."""
+
+    role: str
+    model: str
+    base: str  # the address without the path of the API call; a query is kept
+    timeout: float
+    secret: str | None
+    headers: Mapping[str, str] = field(repr=False)
+    key: str | None = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, role: str, model: Model, inference: InferenceParams | None, *, api_keys: Mapping[str, str], timeout: float
+    ) -> "Endpoint":
+        """Raises RunAborted when the model's key is not at hand: better before the first row than at each."""
+        extras: dict[str, Any] = {}
+        for params in filter(None, (model.inference, inference)):
+            extras |= params.model_extra or {}
+        key = _key_of(model, api_keys)
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        for given in (model.default_headers, extras.get("extra_headers")):
+            headers |= {name.lower(): str(value) for name, value in (given or {}).items()}
+        if key:
+            headers["authorization"] = f"Bearer {key}"
+        parts = urlsplit(model.url)
+        query = "&".join(filter(None, [parts.query, urlencode(extras.get("extra_query") or {})]))
+        path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/chat")
+        return cls(
+            role=role,
+            model=model.served_model_name or model.name,
+            base=urlunsplit((parts.scheme, parts.netloc, path, query, "")),
+            timeout=float(extras.get("timeout") or timeout),
+            secret=model.api_key_secret,
+            headers=headers,
+            key=key,
+        )
+
+    @property
+    def name(self) -> str:
+        """How messages speak of it."""
+        return f"{self.role} at {self.base.partition('?')[0]}"
+
+    def url_for(self, body: Mapping[str, Any]) -> str:
+        """The address of a call: its body decides which of the two APIs it is for."""
+        parts = urlsplit(self.base)
+        return urlunsplit(
+            parts._replace(path=parts.path + ("/chat/completions" if "messages" in body else "/completions"))
+        )
+
+    def without_key(self, body: bytes) -> bytes:
+        """A reply that surely does not hold the key: servers have been seen to echo it."""
+        return body.replace(self.key.encode(), b"***") if self.key else body
+
+
+def _key_of(model: Model, api_keys: Mapping[str, str]) -> str | None:
+    if not model.api_key_secret:
+        return None
+    key = (api_keys.get(model.api_key_secret) or "").strip()
+    if not key:
+        raise RunAborted(f"Model '{model.name}' needs secret '{model.api_key_secret}', which is missing or empty.")
+    if not (key.isascii() and key.isprintable()):
+        raise RunAborted(f"Secret '{model.api_key_secret}' holds characters that no API key has. Store it again.")
+    return key

@@ -1,0 +1,81 @@
+"""Reading a model's reply: its text, and the answer apart from the thinking aloud."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from assay_sdk.engine.spec import Reasoning
+
+OPEN, CLOSE = "<think>", "</think>"
+
+
+def decoded(body: bytes) -> dict[str, Any] | None:
+    """The reply as an object, or None if it is none."""
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        try:
+            value = json.loads(body)  # NaN among log probabilities, for one
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, dict) else None
+
+
+def first_choice(response: Mapping[str, Any]) -> dict[str, Any]:
+    """The first choice of a completion, {} if there is none."""
+    choices = response.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    return choice if isinstance(choice, dict) else {}
+
+
+def message_of(response: Mapping[str, Any]) -> dict[str, Any]:
+    """The message of a chat completion, {} if there is none."""
+    message = first_choice(response).get("message")
+    return message if isinstance(message, dict) else {}
+
+
+def text_of(response: Mapping[str, Any]) -> str | None:
+    """What a chat or plain completion says; None if it holds no text."""
+    content = message_of(response).get("content", first_choice(response).get("text"))
+    if isinstance(content, list):
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else None
+
+
+def finish_reason_of(response: Mapping[str, Any]) -> str | None:
+    """Why a completion ended where it did ("stop", "length"…)."""
+    reason = first_choice(response).get("finish_reason")
+    return reason if isinstance(reason, str) else None
+
+
+def split_thinking(text: str, reasoning: Reasoning | None) -> tuple[str, str]:
+    """(thinking with its end token, answer). Without an agreed end token all of it is the answer."""
+    if reasoning is None or not reasoning.end_token:
+        return "", text
+    before, found, after = text.rpartition(reasoning.end_token)
+    if found:
+        return before + found, after
+    return (text, "") if reasoning.include_if_not_finished is False else ("", text)
+
+
+def verdict_in(text: str, reasoning: Reasoning | None) -> str | None:
+    """What a judge says in the end, unmarked `<think>` blocks left out too; None if it never got that far."""
+    _, answer = split_thinking(text, reasoning)
+    opened = answer.lstrip().startswith(OPEN)
+    if opened or (CLOSE in answer and OPEN not in answer):  # some chat templates open the block for the model
+        _, closed, answer = answer.rpartition(CLOSE)
+        if not closed:
+            return None
+    return answer
+
+
+def without_thinking(response: dict[str, Any], thinking: str, text: str) -> dict[str, Any]:
+    """The completion with its thinking moved out of its text."""
+    choice = first_choice(response)
+    if message := message_of(response):
+        choice = {**choice, "message": {**message, "content": text, "reasoning_content": thinking}}
+    else:
+        choice = {**choice, "text": text, "reasoning_content": thinking}
+    return {**response, "choices": [choice, *response["choices"][1:]]}

@@ -1,0 +1,110 @@
+"""The secrets service (platform-v2 section 5)."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from assay.platform.api import Endpoint, Listing, flag, read_body
+from assay.platform.openapi import CASCADE, PAGE_QUERY, refusals
+from assay.platform.wire import page_of
+from assay.secrets import vault
+from assay.secrets.models import Secret
+from assay.secrets.store import change_secret, create_secret, get_secret
+from assay.secrets.wire import Rotated, SecretAccess, SecretCreate, SecretReply, SecretUpdate
+from assay.workspaces import deletion
+from assay.workspaces.lookup import in_workspace, workspace_for_create
+
+SECRETS = Listing(size=10, largest=1000, omit_null=True)
+
+
+def secret_json(secret: Secret) -> dict[str, Any]:
+    return SecretReply.of(secret).model_dump(mode="json")
+
+
+class Secrets(Endpoint):
+    @extend_schema(
+        operation_id="list_secrets",
+        summary="List secrets, without their values",
+        tags=["Secrets"],
+        parameters=PAGE_QUERY,
+        responses={200: page_of(SecretReply, sorted_and_filtered=False), **refusals(404, 422)},
+    )
+    def get(self, request: Request, workspace: str) -> Response:
+        rows = in_workspace(Secret.objects.defer("sealed"), workspace)
+        return SECRETS.reply(request, rows, secret_json)
+
+    @extend_schema(
+        operation_id="create_secret",
+        summary="Store a secret, sealed",
+        tags=["Secrets"],
+        request=SecretCreate,
+        responses={201: SecretReply, **refusals(409, 422)},
+    )
+    def post(self, request: Request, workspace: str) -> Response:
+        body = read_body(request, SecretCreate, confidential=True)
+        holder = workspace_for_create(workspace)
+        secret = create_secret(holder, body.name, body.value, body.description)
+        return Response(secret_json(secret), status=201)
+
+
+class OneSecret(Endpoint):
+    @extend_schema(
+        operation_id="get_secret",
+        summary="Read a secret, without its value",
+        tags=["Secrets"],
+        responses={200: SecretReply, **refusals(404)},
+    )
+    def get(self, request: Request, workspace: str, name: str) -> Response:
+        return Response(secret_json(get_secret(workspace, name)))
+
+    @extend_schema(
+        operation_id="update_secret",
+        summary="Change a secret's value or description",
+        tags=["Secrets"],
+        request=SecretUpdate,
+        responses={200: SecretReply, **refusals(404, 422)},
+    )
+    def patch(self, request: Request, workspace: str, name: str) -> Response:
+        body = read_body(request, SecretUpdate, confidential=True)
+        secret = get_secret(workspace, name)
+        change_secret(secret, value=body.value, description=body.description)
+        return Response(secret_json(get_secret(workspace, name)))
+
+    @extend_schema(
+        operation_id="delete_secret",
+        summary="Delete a secret that nothing uses",
+        tags=["Secrets"],
+        parameters=CASCADE,
+        responses={204: None, **refusals(404, 409)},
+    )
+    def delete(self, request: Request, workspace: str, name: str) -> Response:
+        deletion.delete(get_secret(workspace, name), cascade=flag(request.query_params, "cascade"))
+        return Response(status=204)
+
+
+class Access(Endpoint):
+    @extend_schema(
+        operation_id="access_secret",
+        summary="Read a secret's value",
+        tags=["Secrets"],
+        responses={200: SecretAccess, **refusals(404, 503)},
+    )
+    def get(self, request: Request, workspace: str, name: str) -> Response:
+        secret = get_secret(workspace, name)
+        value = vault.open_secret(secret).reveal()
+        reply = {"name": secret.name, "workspace": secret.workspace.name, "value": value}
+        return Response(reply, headers={"Cache-Control": "no-store"})
+
+
+class RotateKeys(Endpoint):
+    @extend_schema(
+        operation_id="rotate_encryption_keys",
+        summary="Seal every secret with the newest encryption key",
+        tags=["Secrets"],
+        request=None,
+        responses={202: Rotated, **refusals(503)},
+    )
+    def post(self, request: Request) -> Response:
+        return Response({"rotated_secrets": vault.reseal_all(), "success": True}, status=202)
