@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from assay.evaluator.models import EvalResult, StoredMetric
 from assay.filesets.reference import FilesetReference
 from assay.platform.api import WireTime, without_nulls
+from assay.platform.errors import Invalid
 from assay.platform.wire import LimitedName
 
 LARGEST_COUNT = 2**31 - 1
@@ -103,11 +104,16 @@ class Params(_Strict):
     limit_samples: int | None = Field(None, ge=1, le=LARGEST_COUNT)
 
 
-class FilesetRef(RootModel[str]):
-    """``[workspace/]fileset[#path or pattern]``."""
+def _reference(text: str) -> str:
+    try:
+        FilesetReference.parse(text)
+    except Invalid as error:
+        raise ValueError(error.detail) from None
+    return text
 
-    def model_post_init(self, context: Any) -> None:
-        FilesetReference.parse(self.root)
+
+class FilesetRef(RootModel[Annotated[str, Field(max_length=1024), AfterValidator(_reference)]]):
+    """``[workspace/]fileset[#path or pattern]``."""
 
 
 Items = Annotated[list[dict[str, Any]], Field(min_length=1, fail_fast=True)]

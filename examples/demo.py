@@ -83,9 +83,15 @@ def run_sample(default: Assay, judge_url: str) -> Job:
 
 
 def agreement(judge: list[float | None], people: list[float]) -> str:
-    found = agree.agreement(judge, people)
-    wanted = ("pearson", "spearman", "kendall_tau_b", "mae", "rmse", "bias")
-    return "\n".join(f"  {name:<14} {getattr(found, name)}" for name in wanted)
+    found = agree.agreement(judge, people, resamples=1000)
+    lines = []
+    for name, statistic in found.statistics.items():
+        if statistic.value is None:
+            lines.append(f"  {name:<24} undefined: {statistic.reason}")
+        else:
+            interval = f"95 % interval {statistic.low:.2f} to {statistic.high:.2f}" if statistic.low is not None else ""
+            lines.append(f"  {name:<24} {statistic.value:6.3f}  {interval}")
+    return "\n".join([f"  {'rows compared':<24} {found.n:6}", *lines])
 
 
 @contextlib.contextmanager

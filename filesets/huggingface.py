@@ -115,7 +115,7 @@ def find(fileset: Fileset, path: str) -> StoredFile:
     repository = Repository.of(fileset)
     here = _cached(repository, path)
     if here is not None:
-        return StoredFile(path, here.stat().st_size, _etag(here), cached=True)
+        return _downloaded(path, here)
     try:
         with _asking(repository):
             url = hf_hub_url(filename=path, endpoint=repository.endpoint, **repository.address)
@@ -123,13 +123,13 @@ def find(fileset: Fileset, path: str) -> StoredFile:
     except EntryNotFoundError:
         raise FileMissing(fileset, path) from None
     if found.size is None:
-        here = fetch(fileset, path)
-        return StoredFile(path, here.stat().st_size, _etag(here), cached=True)
+        return content(fileset, path)[0]
     return StoredFile(path, found.size, found.etag or "", cached=False)
 
 
-def content(fileset: Fileset, path: str) -> Path:
-    return fetch(fileset, path)
+def content(fileset: Fileset, path: str) -> tuple[StoredFile, Path]:
+    here = fetch(fileset, path)
+    return _downloaded(path, here), here
 
 
 def fetch(fileset: Fileset, path: str, revision: str = "") -> Path:
@@ -168,9 +168,9 @@ def _cached(repository: Repository, path: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def _etag(here: Path) -> str:
-    """Return what the library named the content by: its git or SHA-256 id."""
-    return here.resolve().name if here.is_symlink() else ""
+def _downloaded(path: str, here: Path) -> StoredFile:
+    # The library names the content by its git or SHA-256 id, and links to it.
+    return StoredFile(path, here.stat().st_size, here.resolve().name if here.is_symlink() else "", cached=True)
 
 
 def _missing(fileset: Fileset, path: str, revision: str) -> FileMissing:

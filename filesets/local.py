@@ -26,8 +26,9 @@ def find(fileset: Fileset, path: str) -> StoredFile:
     return _stored(_row(fileset, path))
 
 
-def content(fileset: Fileset, path: str) -> Path:
-    return blobs.path(_row(fileset, path).blob)
+def content(fileset: Fileset, path: str) -> tuple[StoredFile, Path]:
+    row = _row(fileset, path)
+    return _stored(row), blobs.path(row.blob)
 
 
 def put(fileset: Fileset, path: str, stream: Readable, *, limit: int | None = None) -> StoredFile:

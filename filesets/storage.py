@@ -38,8 +38,8 @@ class Storage(Protocol):
     def find(self, fileset: Fileset, path: str) -> StoredFile:
         """Return the file without reading it; raises ``FileMissing``."""
 
-    def content(self, fileset: Fileset, path: str) -> Path:
-        """Return where the file's bytes can be read on this machine; raises ``FileMissing``."""
+    def content(self, fileset: Fileset, path: str) -> tuple[StoredFile, Path]:
+        """Return the file, and where on this machine its bytes can be read; raises ``FileMissing``."""
 
 
 def storage_of(fileset: Fileset) -> Storage:

@@ -50,7 +50,7 @@ def create_fileset(workspace: Workspace, asked: FilesetCreate) -> Fileset:
         case None:
             pass
         case HuggingfaceStorageConfig():
-            _put_on_hub(fileset, asked.storage)
+            put_on_hub(fileset, asked.storage)
         case LocalStorageConfig():
             raise BadRequest(
                 "Creating filesets with local storage is not allowed. Leave out storage and upload the files."
@@ -94,7 +94,8 @@ def refresh_fileset(fileset: Fileset) -> None:
         _update(fileset, {"revision": commit})
 
 
-def _put_on_hub(fileset: Fileset, asked: HuggingfaceStorageConfig) -> None:
+def put_on_hub(fileset: Fileset, asked: HuggingfaceStorageConfig) -> None:
+    """Give a fileset that is not saved yet its place on a hub; raises ``BadRequest``."""
     from assay.filesets import huggingface
 
     endpoint = _endpoint(asked.endpoint)

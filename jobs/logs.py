@@ -1,6 +1,7 @@
 """The log of a job: lines for people, written as it goes along, read in pages."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from assay.jobs.models import Job, LogLine
@@ -28,13 +29,13 @@ def write(job: Job, message: str, *, step: str | None = None) -> None:
     LogLine.objects.create(job=job, step=step if step in step_names(job) else main_step(job), message=text)
 
 
-def read(job: Job, *, limit: int = 100, cursor: str | None = None, step: str | None = None) -> LogPage:
-    """Return the page of up to ``limit`` lines at ``cursor``, oldest first; the first page without a cursor.
+def read(job: Job, steps: Collection[str], *, limit: int = 100, cursor: str | None = None) -> LogPage:
+    """Return the page of up to ``limit`` lines of these steps at ``cursor``, oldest first; by default the first page.
 
     Raises ``BadRequest`` for a cursor that did not come from a page.
     """
     forwards, bound = _place(cursor) if cursor else (True, 0)
-    lines = LogLine.objects.filter(job=job, **({"step": step} if step else {}))
+    lines = LogLine.objects.filter(job=job, step__in=steps)
     if forwards:
         found = list(lines.filter(pk__gt=bound).order_by("pk")[: limit + 1])
         page, more_after, more_before = found[:limit], len(found) > limit, bool(cursor)
@@ -49,9 +50,9 @@ def read(job: Job, *, limit: int = 100, cursor: str | None = None, step: str | N
     )
 
 
-def read_tail(job: Job, count: int, *, step: str | None = None) -> LogPage:
-    """Return the last ``count`` lines, oldest first."""
-    page = read(job, limit=count, cursor=_cursor(False, 2**63 - 1), step=step)
+def read_tail(job: Job, steps: Collection[str], count: int) -> LogPage:
+    """Return the last ``count`` lines of these steps, oldest first."""
+    page = read(job, steps, limit=count, cursor=_cursor(False, 2**63 - 1))
     return LogPage(page.lines, page.total, None, page.previous)
 
 

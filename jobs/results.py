@@ -6,7 +6,6 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import IO, Any
 
 import orjson
@@ -118,7 +117,7 @@ def _reference(job: Job) -> str:
 
 def _pack(job: Job, archive: IO[bytes], summary: bytes, metadata: bytes) -> None:
     """Write the tar of the artifacts; of the same job it is the same to the byte."""
-    rows: Path = local.content(job.result_fileset, path_of(job, ROWS))
+    stored, rows = local.content(job.result_fileset, path_of(job, ROWS))
     metadata_name = "job.json" if job.dialect == Dialect.SINGLE else "run-metadata.json"
     with (
         gzip.GzipFile(fileobj=archive, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as squeezed,
@@ -126,7 +125,7 @@ def _pack(job: Job, archive: IO[bytes], summary: bytes, metadata: bytes) -> None
         rows.open("rb") as lines,
     ):
         _add(job, tar, "aggregate-scores.json", io.BytesIO(summary), len(summary))
-        _add(job, tar, "row-scores.jsonl", lines, rows.stat().st_size)
+        _add(job, tar, "row-scores.jsonl", lines, stored.size)
         _add(job, tar, metadata_name, io.BytesIO(metadata), len(metadata))
 
 

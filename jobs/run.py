@@ -13,8 +13,9 @@ from assay_sdk.engine.dataset import apply_field_mapping
 from assay_sdk.engine.forms import FormState
 from assay_sdk.engine.result import Row
 from assay_sdk.engine.result import RowScore as EngineRowScore
-from assay_sdk.engine.run import RunAborted, evaluate
-from assay_sdk.engine.spec import LLMJudgeMetric, RunConfig, parse_metric
+from assay_sdk.engine.errors import RunAborted
+from assay_sdk.engine.run import evaluate
+from assay_sdk.engine.spec import FieldMapping, LLMJudgeMetric, RunConfig, parse_metric
 from assay_sdk.engine.transport import HttpxTransport
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
@@ -216,11 +217,11 @@ class ShardRun:
         stored = RowScore.objects.filter(job=job, row_index__gte=shard.start, row_index__lt=shard.stop)
         done = await loop.run_in_executor(reader, lambda: set(stored.values_list("row_index", flat=True)))
         source = read_rows(job, shard.start, shard.stop)
-        mapping = job.spec.get("field_mapping")
+        mapping = FieldMapping.model_validate(job.spec.get("field_mapping") or {})
         while batch := await loop.run_in_executor(reader, lambda: list(islice(source, READ_ROWS))):
             for index, item in batch:
                 if index not in done:
-                    yield Row(index, apply_field_mapping(item, mapping) if mapping else item)
+                    yield Row(index, apply_field_mapping(item, mapping))
 
     def _store(self, row_scores: list[EngineRowScore]) -> bool:
         """Store row scores, progress and lease in one transaction; returns whether the job is to go on.

@@ -31,8 +31,3 @@ def from_stored(index: int, scores: dict[str, list[list[Any]]]) -> EngineRowScor
         for key, entries in scores.items()
     }
     return EngineRowScore(index=index, item={}, sample={}, metrics=metrics)
-
-
-def wire_line(stored: RowScore) -> bytes:
-    """Return the row as one line of the row-scores result."""
-    return zlib.decompress(stored.record) + b"\n"

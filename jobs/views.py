@@ -1,35 +1,27 @@
-"""The doors of jobs: as evaluations (``…/evaluate/jobs``), and as jobs of the platform (``/apis/jobs/v2``).
-
-Both show the same jobs, so most evaluation doors are those of the platform with another reply.
-"""
+"""The doors of jobs as the platform's (``/apis/jobs/v2``). `views_evaluate.py` shows the same jobs as evaluations."""
 
 from typing import Any, ClassVar
 
 from django.db.models import CharField, ExpressionWrapper, F, QuerySet, Value
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import OpenApiTypes, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiTypes, extend_schema
 from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assay.evaluator.submission import read_submission
-from assay.evaluator.wire import JobRequest
 from assay.filesets import local
 from assay.filesets.ranges import Pieces, Span, read_range
 from assay.jobs import control, logs, results
 from assay.jobs.models import Job, Result, State
 from assay.jobs.steps import Step, step_names, steps_of
-from assay.jobs.submit import submit
 from assay.jobs.wire import EvaluationReply, JobReply, LogReply, ResultList, ResultReply, StatusReply
 from assay.jobs.wire_steps import ExecutionProfile, StepEntry, StepReply, TaskList, TaskReply
-from assay.platform.api import Endpoint, Listing, flag, read_body, read_query
-from assay.platform.auth import principal
-from assay.platform.errors import BadRequest, Forbidden, Invalid, NotFound
-from assay.platform.openapi import CASCADE, LIST_QUERY, refusals
-from assay.platform.wire import page_of
+from assay.platform.api import Endpoint, Listing, flag, page_model, read_query
+from assay.platform.errors import BadRequest, Forbidden, NotFound
+from assay.platform.openapi import CASCADE, LIST_QUERY, PAGE_QUERY, refusals
+from assay.platform.wire import Pagination, page_of
 from assay.workspaces import deletion
 from assay.workspaces.lookup import in_workspace
-from assay.workspaces.models import Project, Workspace
 
 RESUMING = "resuming"
 """A state of the contract that no job of ours stays in; one may ask for it all the same."""
@@ -43,7 +35,6 @@ FILTERS = {
     "workspace": "workspace__name",
     "entity_type": "entity_type",
 }
-EVALUATIONS = Listing(size=10, largest=1000, sorts=TIMES, filters=FILTERS, empty_pages=1)
 JOBS = Listing(
     size=10,
     largest=1000,
@@ -58,8 +49,8 @@ STATUS_FIELDS = (
 
 
 def described(operation: str, summary: str, reply: Any, *refused: int, status: int = 200, **also: Any) -> Any:
-    """Describe one operation; its tag is the second word of its name."""
-    tag = {"evaluation": "Evaluations"}.get(operation.split("_")[1].rstrip("s"), "Jobs")
+    """Describe one operation of the API."""
+    tag = "Evaluations" if "_evaluation" in operation else "Jobs"
     responses = {status: reply, **refusals(*refused)}
     return extend_schema(operation_id=operation, summary=summary, tags=[tag], responses=responses, **also)
 
@@ -67,7 +58,8 @@ def described(operation: str, summary: str, reply: Any, *refused: int, status: i
 # Finding
 
 
-def _listed(workspace: str) -> QuerySet[Job]:
+def listed_jobs(workspace: str) -> QuerySet[Job]:
+    """Return the jobs of a workspace, or of all, with the fields by which lists may be filtered."""
     states = [*State.choices, (RESUMING, RESUMING)]
     rows = in_workspace(Job.objects.all(), workspace).select_related("result_fileset").defer("metrics", "forms")
     return rows.alias(
@@ -105,7 +97,7 @@ def _step(workspace: str, job: str, name: str) -> Step:
 class Jobs(Endpoint):
     @described("list_jobs", "List jobs", page_of(JobReply), 400, 404, 422, parameters=LIST_QUERY)
     def get(self, request: Request, workspace: str) -> Response:
-        return JOBS.reply(request, _listed(workspace), lambda job: JobReply.of(job, listed=True).listed())
+        return JOBS.reply(request, listed_jobs(workspace), lambda job: JobReply.of(job, listed=True).listed())
 
     @described("create_job", "Refused: nobody's commands are run here", None, 403, status=201, request=None)
     def post(self, request: Request, workspace: str) -> Response:
@@ -115,9 +107,14 @@ class Jobs(Endpoint):
         )
 
 
-class OneJob(Endpoint):
+class ShowsJob(Endpoint):
     reply: ClassVar[type[JobReply] | type[EvaluationReply]] = JobReply
 
+    def shown(self, job: Job) -> Response:
+        return Response(self.reply.of(job).model_dump(mode="json"))
+
+
+class OneJob(ShowsJob):
     @described("get_job", "Read a job", JobReply, 404)
     def get(self, request: Request, workspace: str, name: str) -> Response:
         return self.shown(_job(workspace, name))
@@ -129,29 +126,20 @@ class OneJob(Endpoint):
         deletion.delete(_light_job(workspace, name), cascade=flag(request.query_params, "cascade"))
         return Response(status=204)
 
-    def shown(self, job: Job) -> Response:
-        return Response(self.reply.of(job).model_dump(mode="json"))
 
-
-class CancelJob(OneJob):
-    http_method_names = ["post", "options"]
-
+class CancelJob(ShowsJob):
     @described("cancel_job", "Stop a job for good; its rows so far are kept", JobReply, 404, request=None)
     def post(self, request: Request, workspace: str, name: str) -> Response:
         return self.shown(control.cancel(_job(workspace, name)))
 
 
-class PauseJob(OneJob):
-    http_method_names = ["post", "options"]
-
+class PauseJob(ShowsJob):
     @described("pause_job", "Stop a job until it is resumed", JobReply, 404, request=None)
     def post(self, request: Request, workspace: str, name: str) -> Response:
         return self.shown(control.pause(_job(workspace, name)))
 
 
-class ResumeJob(OneJob):
-    http_method_names = ["post", "options"]
-
+class ResumeJob(ShowsJob):
     @described("resume_job", "Go on with a paused job", JobReply, 404, request=None)
     def post(self, request: Request, workspace: str, name: str) -> Response:
         return self.shown(control.resume(_job(workspace, name)))
@@ -223,39 +211,43 @@ class DownloadJobResult(Endpoint):
 
 
 def _file_of(request: Request, result: Result) -> StreamingHttpResponse:
-    fileset, path = result.job.result_fileset, results.path_of(result.job, result.name)
-    stored = local.find(fileset, path)
+    job = result.job
+    file, place = local.content(job.result_fileset, results.path_of(job, result.name))
     asked = request.headers.get("Range")
-    span = read_range(asked, stored.size) if asked else Span(0, stored.size)
+    span = read_range(asked, file.size) if asked else Span(0, file.size)
     archive = result.name == results.ARTIFACTS
     headers = {
-        "Accept-Ranges": "bytes",
-        "Content-Length": str(len(span)),
+        "Content-Type": "application/x-tar" if archive else "application/octet-stream",
         "Content-Disposition": f'attachment; filename="{result.name}{".tar.gz" if archive else ""}"',
-        "ETag": f'"{stored.etag}"',
+        "Content-Length": str(len(span)),
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{file.etag}"',
     }
     if asked:
-        headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{stored.size}"
-    return StreamingHttpResponse(
-        Pieces(local.content(fileset, path), span),
-        status=206 if asked else 200,
-        content_type="application/x-tar" if archive else "application/octet-stream",
-        headers=headers,
-    )
+        headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{file.size}"
+    return StreamingHttpResponse(Pieces(place, span), status=206 if asked else 200, headers=headers)
 
 
 class JobSteps(Endpoint):
-    LISTING: ClassVar[Listing]
-
-    @described("list_job_steps", "List the job's steps", page_of(StepEntry), 404)
+    @described("list_job_steps", "List the job's steps", page_of(StepEntry), 404, 422, parameters=PAGE_QUERY)
     def get(self, request: Request, workspace: str, name: str) -> Response:
-        found = [StepEntry.of(step).listed() for step in steps_of(_job(workspace, name))]
-        pagination = {"page": 1, "page_size": 25, "current_page_size": len(found), "total_pages": 1}
+        asked = read_query(request, page_model(25, 1000, tuple(TIMES), "created_at"))
+        steps = steps_of(_job(workspace, name))
+        if asked.sort.startswith("-"):
+            steps.reverse()
+        shown = steps[(asked.page - 1) * asked.page_size :][: asked.page_size]
+        pagination = Pagination(
+            page=asked.page,
+            page_size=asked.page_size,
+            current_page_size=len(shown),
+            total_pages=-(-len(steps) // asked.page_size),
+            total_results=len(steps),
+        )
         return Response(
             {
-                "data": found,
-                "pagination": {**pagination, "total_results": len(found)},
-                "sort": "created_at",
+                "data": [StepEntry.of(step).listed() for step in shown],
+                "pagination": pagination.model_dump(mode="json"),
+                "sort": asked.sort,
                 "filter": {"job": name},
             }
         )
@@ -287,67 +279,3 @@ class ExecutionProfiles(Endpoint):
     @described("list_job_execution_profiles", "List what jobs can run on", list[ExecutionProfile])
     def get(self, request: Request) -> Response:
         return Response([ExecutionProfile().model_dump(mode="json")])
-
-
-# Evaluations
-
-
-class Evaluations(Endpoint):
-    @described("list_evaluations", "List evaluations", page_of(EvaluationReply), 400, 404, 422, parameters=LIST_QUERY)
-    def get(self, request: Request, workspace: str) -> Response:
-        return EVALUATIONS.reply(request, _listed(workspace), lambda job: EvaluationReply.of(job).listed())
-
-    @described(
-        "create_evaluation", "Submit an evaluation", EvaluationReply, 409, 422, status=201, request=JobRequest
-    )
-    def post(self, request: Request, workspace: str) -> Response:
-        asked = read_body(request, JobRequest)
-        # In a workspace that is not there, what is wrong with the request itself is still said first.
-        home = Workspace.objects.filter(name=workspace).first()
-        submission = read_submission(home or Workspace(name=workspace), asked.spec)
-        if home is None:
-            raise Invalid(f"Workspace '{workspace}' does not exist. Please create the workspace first.")
-        _check_references(home, asked)
-        job = submit(
-            home,
-            submission,
-            name=asked.name,
-            description=asked.description,
-            project=asked.project,
-            ownership=asked.ownership,
-            custom_fields=asked.custom_fields,
-            output_location=asked.output_location,
-            principal=principal(request),
-        )
-        return Response(EvaluationReply.of(job).model_dump(mode="json"), status=201)
-
-
-def _check_references(workspace: Workspace, asked: JobRequest) -> None:
-    if asked.profile not in {None, ExecutionProfile().profile}:
-        step = "evaluation" if "metric" in asked.spec.model_fields_set else "evaluate"
-        raise Invalid(f"The execution profile 'cpu/{asked.profile}' specified in step '{step}' does not exist.")
-    if asked.project is not None and not Project.objects.filter(workspace=workspace, name=asked.project).exists():
-        raise Invalid(f"Invalid job request. Project '{asked.project}' not found in workspace '{workspace.name}'.")
-
-
-@extend_schema_view(
-    get=described("get_evaluation", "Read an evaluation", EvaluationReply, 404),
-    delete=described("delete_evaluation", "Delete an evaluation that has ended", None, 404, 409, status=204),
-)
-class OneEvaluation(OneJob):
-    reply = EvaluationReply
-
-
-@extend_schema_view(post=described("cancel_evaluation", "Stop an evaluation for good", EvaluationReply, 404, request=None))
-class CancelEvaluation(CancelJob):
-    reply = EvaluationReply
-
-
-@extend_schema_view(get=described("get_evaluation_status", "How far is the evaluation?", StatusReply, 404))
-class EvaluationStatus(JobStatus):
-    pass
-
-
-@extend_schema_view(get=described("get_evaluation_logs", "Read the evaluation's log", LogReply, 400, 404, 422))
-class EvaluationLogs(JobLogs):
-    pass

@@ -153,6 +153,9 @@ class _Meaning:
         return whole, echo
 
     def _comparison(self, name: str, field: MaybeField, operator: str, value: Any) -> tuple[Q, Any]:
+        self.conditions += 1
+        if self.conditions > MOST_CONDITIONS:
+            raise BadRequest(f"The filter has more than {MOST_CONDITIONS} conditions.")
         lookup = self.fields[name]
         if operator in {"$in", "$nin"}:
             listed = value if isinstance(value, list) else [value]
@@ -174,11 +177,8 @@ class _Meaning:
         return Q(**{f"{lookup}__{COMPARISONS[operator]}": read_value(name, field, value)}), value
 
     def _descend(self, depth: int) -> None:
-        self.conditions += 1
         if depth > DEEPEST:
             raise BadRequest(f"The filter is nested more than {DEEPEST} deep.")
-        if self.conditions > MOST_CONDITIONS:
-            raise BadRequest(f"The filter has more than {MOST_CONDITIONS} conditions.")
 
 
 def _branches(operator: str, value: Any) -> list[Any]:

@@ -20,6 +20,13 @@ def _word(name: str, default: str, allowed: set[str]) -> str:
     return value
 
 
+def _whole_number(name: str) -> int:
+    value = os.environ.get(name, "").strip() or "0"
+    if not value.isdecimal():
+        raise SettingError(f"{name} must be a whole number; it is {value!r}")
+    return int(value)
+
+
 def _list(name: str) -> list[str]:
     return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
 
@@ -126,6 +133,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
 """JSON bodies (an inline dataset may be one); files are streamed and have no such limit."""
+MAX_FILE_BYTES = _whole_number("ASSAY_MAX_FILE_BYTES") or None
+"""The largest file that is taken; none by default."""
 FILE_UPLOAD_TEMP_DIR = None
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -10,12 +10,12 @@ from assay.secrets.models import Secret
 
 LONGEST_VALUE = 1_048_576
 
-Value = Annotated[str, Field(max_length=LONGEST_VALUE, repr=False)]
+Value = Annotated[str, Field(max_length=LONGEST_VALUE)]
 
 
 class SecretCreate(BaseModel):
     name: LimitedName
-    value: Value
+    value: Value = Field(repr=False)
     description: str | None = None
 
     @model_validator(mode="after")
@@ -27,7 +27,7 @@ class SecretCreate(BaseModel):
 class SecretUpdate(BaseModel):
     """What is absent stays as it is."""
 
-    value: Value | None = None
+    value: Value | None = Field(default=None, repr=False)
     description: str | None = None
 
     @model_validator(mode="after")

@@ -30,7 +30,7 @@ class PlatformProcess:
         self.data_dir = data_dir
         self.argv = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--data-dir", str(data_dir)]
         self.argv += ["--workers", str(workers)]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
         self.env = {**clean, "ASSAY_AUTH": "off", **env}
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self.process: subprocess.Popen[bytes] | None = None

@@ -65,10 +65,10 @@ def test_python_sees_the_standard_modules_from(entry: str) -> None:
 def test_other_launchers_see_the_standard_modules(argv: list[str], tmp_path: Path) -> None:
     # Whatever the launcher imports first, this runs last: a site hook that prints where the two modules came from.
     (tmp_path / "sitecustomize.py").write_text(f"import atexit\natexit.register(lambda: exec({PROBE!r}))\n")
-    env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "DJANGO_SETTINGS_MODULE": "assay.platform.settings"}
+    env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     assert seen_by(argv, env, ROOT) == {STDLIB}
 
 
 def seen_by(argv: list[str], env: dict[str, str], folder: Path) -> set[Path]:
-    result = subprocess.run(argv, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=True)
+    result = subprocess.run(argv, cwd=folder, env={**os.environ, "DJANGO_SETTINGS_MODULE": "assay.platform.settings", **env}, capture_output=True, text=True, check=True)
     return {Path(line.removeprefix("stdlib:")).resolve().parent for line in result.stdout.split() if line.startswith("stdlib:")}

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = ["platform", "workspaces", "secrets", "filesets", "evaluator", "jobs"]
 WIRING = {"platform.urls", "platform.celery", "platform.settings", "platform.supervisor", "platform.management", "platform.site"}
 """Parts of `platform` that put the apps together, and so stand above them."""
-DOORS = {"views", "urls", "urls_evaluate", "admin", "tasks", "pages"}
+DOORS = {"views", "urls", "views_evaluate", "urls_evaluate", "admin", "tasks", "pages"}
 
 MODULES = {
     path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): path

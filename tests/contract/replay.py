@@ -24,6 +24,25 @@ def exchanges(file: str, server: str = "0.6.0", path: str = "") -> Iterator[dict
             yield exchange
 
 
+def play(client: Any, exchange: dict[str, Any]) -> Any:
+    """Send the recorded request with a Django test client and return the reply."""
+    path = exchange["path"] + (f"?{exchange['query']}" if exchange["query"] else "")
+    body = exchange["request"]
+    if body is None:
+        return client.generic(exchange["method"], path)
+    raw = body if isinstance(body, str) else json.dumps(body)
+    return client.generic(exchange["method"], path, raw, content_type="application/json")
+
+
+def differences(exchange: dict[str, Any], reply: Any) -> list[str]:
+    """Return how a reply of the Django test client differs from the recorded one."""
+    told = f"{exchange['method']} {exchange['path']}?{exchange['query']}"
+    if reply.status_code != exchange["status"]:
+        return [f"{told}: recorded {exchange['status']}, ours {reply.status_code} {_short(reply.content)}"]
+    ours = json.loads(reply.content) if reply.content else None
+    return [f"{told}: {difference}" for difference in same_shape(exchange["response"], ours)]
+
+
 def same_shape(recorded: Any, ours: Any, at: str = "$") -> list[str]:
     """Return how our JSON differs from the recorded one, each difference with its place; empty if it does not.
 

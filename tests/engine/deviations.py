@@ -94,6 +94,7 @@ JUDGE: dict[str, Deviation] = {
     "json-two-scores-one-crashes-both": Deviation(4, outputs=[{"clarity": 3.0, "tone": NAN}], states=["scored"]),
     # A tie goes to the rubric's order.
     "rubric-mode-tie-alphabetical": Deviation(35, aggregates={"mode_category": "poor"}),
+    "rubric-with-range": Deviation(35, aggregates={"mode_category": "poor"}),
     # Parameters that a client library does not know are for the server to judge.
     "req-unknown-param-refused-by-client": _said(10, "Note 1", top_k=3),
     "req-reasoning-effort-not-sent": _said(19, "Note 1", reasoning_effort="high"),
@@ -167,7 +168,6 @@ JUDGE: dict[str, Deviation] = {
             )
         ],
     ),
-    "online-default-judge-template": Deviation(22),
     # Message content is text.
     "tpl-alone-int-stays-int": _said(23, "3"),
     "tpl-alone-bool-stays-bool": _said(23, "True"),
@@ -189,6 +189,85 @@ JUDGE: dict[str, Deviation] = {
 }
 
 AGGREGATE: dict[str, Deviation] = {
-    "agg-tenths": Deviation(32, aggregates={"histogram_counts": [1] * 9 + [1]}),
+    # The maximum is in the last bin, and the last bin ends with it.
+    "agg-tenths": Deviation(32, aggregates={"bins": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]}),
+    "agg-random-thousand": Deviation(32, aggregates={"bins": [5, 16, 62, 115, 218, 241, 211, 89, 30, 13]}),
+    # Sums are exact.
+    "agg-float-sum-order-2": Deviation(33, aggregates={"sum": 2.0, "mean": 0.5}),
+    # Huge values have statistics too, except a variance that no float can hold.
+    "agg-huge": Deviation(
+        34,
+        aggregates={
+            "count": 2,
+            "sum": 3e200,
+            "mean": 1.5e200,
+            "min": 1e200,
+            "max": 2e200,
+            "median": 1.5e200,
+            "std_dev": 5e199,
+            "variance": None,
+            "sample_std_dev": 7.0710678118654755e199,
+            "sample_variance": None,
+        },
+    ),
+    # What is not finite is unscored.
+    "agg-infinity": Deviation(
+        14, aggregates={"count": 2, "nan_count": 1, "sum": 3.0, "mean": 1.5, "min": 1.0, "max": 2.0, "median": 1.5}
+    ),
+    "agg-both-infinities": Deviation(
+        14, aggregates={"count": 1, "nan_count": 2, "sum": 0.0, "mean": 0.0, "min": 0.0, "max": 0.0, "median": 0.0}
+    ),
+    "agg-rubric-three-way-tie": Deviation(35, aggregates={"mode_category": "lo"}),
 }
-DATASET: dict[str, Deviation] = {}
+
+DATASET: dict[str, Deviation] = {
+    # Nothing is dropped in silence: neither lines, nor files, nor values that are no objects.
+    "ds-folder-one-broken-file-silently-dropped": Deviation(28, error="b.jsonl, line 1"),
+    "ds-folder-mixed-type-file-silently-dropped": Deviation(28, rows=[{"n": 1}, {"n": "two"}, {"n": 3}]),
+    "ds-json-array-skips-non-objects": Deviation(28, error="a.json, line 1"),
+    "ds-folder-conflicting-types": Deviation(28, rows=[{"q": 1}, {"q": "2"}]),
+    # Values are what the file says; what it does not say is absent.
+    "ds-missing-keys-become-null": Deviation(29, rows=[{"q": "x", "ref": "r"}, {"q": "y"}]),
+    "ds-missing-nested-become-null": Deviation(29, rows=[{"m": {"a": 1}}, {"m": {"b": 2}}]),
+    "ds-folder-different-columns": Deviation(29, rows=[{"q": "1"}, {"p": "2"}]),
+    "ds-int-and-float-mix": Deviation(29, rows=[{"n": 1}, {"n": 2.5}]),
+    "ds-dates-in-text-become-datetimes": Deviation(29, rows=[{"when": "2031-05-06"}, {"when": "2031-05-07"}]),
+    "ds-datetimes-in-text": Deviation(29, rows=[{"when": "2031-05-06T10:00:00Z"}]),
+    "ds-csv": Deviation(29, rows=[{"q": "a, b", "n": 1, "when": "2031-05-06"}, {"q": "c", "n": None, "when": ""}]),
+    "ds-csv-bool-and-float": Deviation(29, rows=[{"b": True, "f": 1.5, "i": "007"}, {"b": False, "f": 2.0, "i": "8"}]),
+}
+
+
+@dataclass(frozen=True)
+class OnlineDeviation:
+    point: int
+    failures: list[str | None]  # the state of each row's failure
+    outputs: list[dict[str, Any]] | None = None
+    target_requests: int | None = None
+    target_contents: list[str] | None = None
+    judge_contents: list[str] | None = None  # of the last message of each request
+
+
+ONLINE: dict[str, OnlineDeviation] = {
+    # One failed row does not cost the others.
+    "online-target-fails-strict": OnlineDeviation(1, failures=["refused", None], target_requests=2),
+    "online-target-empty-text-strict": OnlineDeviation(31, failures=["empty", None], target_requests=2),
+    # A judge is not asked about an answer that does not exist.
+    "online-judge-sees-None-after-target-failure": OnlineDeviation(
+        7,
+        failures=["skipped", None],
+        outputs=[{"clarity": NAN}, {"clarity": 4.0}],
+        judge_contents=["Q: Name a metal. A: Zinc"],
+    ),
+    "online-judge-not-needing-the-answer-scores-failed-row": OnlineDeviation(
+        7, failures=["skipped", None], outputs=[{"clarity": NAN}, {"clarity": 4.0}], judge_contents=["Name a metal."]
+    ),
+    "online-string-template": OnlineDeviation(21, failures=[None], target_contents=["Q 2+2?"]),
+    # One list in a reply is one unscored row, without an error of the whole metric.
+    "online-judge-crash-ignored": OnlineDeviation(4, failures=["unparseable", None, "unparseable"]),
+    "online-rubric-bad-ignored": OnlineDeviation(3, failures=["unparseable", None, "unparseable"]),
+    # Online the judge sees the question as well.
+    "online-default-judge-template": OnlineDeviation(
+        22, failures=[None], judge_contents=['Row:\n{"ask": "Name a river."}\n\nAnswer to judge:\nElbe']
+    ),
+}

@@ -242,7 +242,7 @@ class Hub:
 def _find(repository: Repository, revision: str) -> Commit:
     commit = repository.find(revision)
     if commit is None:
-        raise Refusal(404, f"Invalid rev id: {ascii(revision)}", "RevNotFound")
+        raise Refusal(404, f"Invalid rev id: {ascii(revision)}", "RevisionNotFound")
     return commit
 
 

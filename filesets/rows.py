@@ -1,0 +1,155 @@
+"""A fileset as rows: which files a job reads and how many rows they hold, then any part of them as a stream."""
+
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+from assay.filesets import blobs
+from assay.filesets.models import Blob, Fileset, Storage
+from assay.platform.errors import Invalid, Refusal
+from assay_sdk.engine.dataset import PACKED, read_items, select
+from assay_sdk.engine.errors import DatasetError
+
+SHOWN = 8
+"""Files that a message names."""
+
+
+class RowsUnreadable(Invalid):
+    """The rows cannot be read: ``NothingSelected``, ``FileUnreadable`` or ``NoRows``. The message says what to fix."""
+
+
+class NothingSelected(RowsUnreadable):
+    def __init__(self, fileset: Fileset, fragment: str, there: Sequence[str]) -> None:
+        named = ", ".join(there[:SHOWN]) + (f" and {len(there) - SHOWN} more" if len(there) > SHOWN else "")
+        what = f"'{fragment}' matches" if fragment else "There is"
+        rest = f"It holds: {named}." if there else "It holds no files."
+        super().__init__(f"{what} no data file in fileset '{fileset}'. {rest}")
+
+
+class FileUnreadable(RowsUnreadable):
+    pass
+
+
+class NoRows(RowsUnreadable):
+    pass
+
+
+class Input(Protocol):
+    """A file that a job reads, pinned: our own by its blob, a hub's (without one) by the revision."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def blob(self) -> Blob | None: ...
+    @property
+    def rows(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class PlannedInput:
+    path: str
+    blob: Blob | None
+    rows: int
+    """Rows that it holds; of the last one, no more than the limit needs."""
+
+
+def plan_inputs(fileset: Fileset, revision: str, fragment: str, limit: int | None) -> list[PlannedInput]:
+    """Return the files that ``fragment`` selects, in order, with their rows counted, as far as ``limit`` rows go.
+
+    Each counted row is decoded, so that a broken one is told before the first judge call is paid. Raises
+    ``RowsUnreadable``.
+    """
+    found = _files(fileset, revision)
+    chosen = select(found, fragment)
+    if not chosen:
+        raise NothingSelected(fileset, fragment, sorted(found))
+    planned: list[PlannedInput] = []
+    left = limit
+    for path in chosen:
+        if left == 0:
+            break
+        with _opened(fileset, revision, path, found[path]) as file:
+            rows = sum(1 for _ in islice(read_items(file, path), left))
+        planned.append(PlannedInput(path, found[path], rows))
+        left = None if left is None else left - rows
+    if not any(file.rows for file in planned):
+        raise NoRows(f"The files of fileset '{fileset}' hold no rows: {', '.join(chosen[:SHOWN])}.")
+    return planned
+
+
+def stream(
+    fileset: Fileset, revision: str, inputs: Sequence[Input], start: int, stop: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (index, item) of rows ``start`` up to ``stop``, numbered through the inputs, in flat memory.
+
+    What comes before ``start`` is passed over, not decoded where the format allows. Raises ``RowsUnreadable``.
+    """
+    first = 0
+    for each in inputs:
+        begin, end = max(start, first), min(stop, first + each.rows)
+        if begin < end:
+            with _opened(fileset, revision, each.path, each.blob) as file:
+                yield from enumerate(_part(file, each.path, begin - first, end - begin), begin)
+        first += each.rows
+
+
+def _part(file: BinaryIO, name: str, skipped: int, wanted: int) -> Iterator[dict[str, Any]]:
+    packed = next((suffix for suffix in PACKED if name.lower().endswith(suffix)), "")
+    inner = name[: len(name) - len(packed)]
+    if not skipped or not inner.lower().endswith(".jsonl"):
+        yield from islice(read_items(file, name), skipped, skipped + wanted)
+        return
+    plain = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
+    for line in plain:
+        skipped -= not line.isspace()
+        if not skipped:
+            break
+    yield from islice(read_items(plain, inner), wanted)
+
+
+def _files(fileset: Fileset, revision: str) -> dict[str, Blob | None]:
+    if fileset.storage_type == Storage.LOCAL:
+        return {file.path: file.blob for file in fileset.files.select_related("blob")}
+    from assay.filesets import huggingface
+
+    with _told():
+        return {file.path: None for file in huggingface.files(fileset, revision=revision)}
+
+
+@contextmanager
+def _opened(fileset: Fileset, revision: str, path: str, blob: Blob | None) -> Iterator[BinaryIO]:
+    """Open a pinned file, downloaded again where the cache has lost it, and say what is wrong with its content."""
+    with _told():
+        try:
+            with (blobs.path(blob) if blob else _fetched(fileset, revision, path)).open("rb") as file:
+                yield file
+        except FileNotFoundError:
+            raise FileUnreadable(
+                f"The content of '{path}' in fileset '{fileset}' is missing from the data folder. Upload it again."
+            ) from None
+        except DatasetError as error:
+            raise FileUnreadable(f"Fileset '{fileset}': {error}") from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise FileUnreadable(f"Fileset '{fileset}': {path} is not sound gzip data: {error}") from error
+
+
+def _fetched(fileset: Fileset, revision: str, path: str) -> Path:
+    from assay.filesets import huggingface
+
+    return huggingface.fetch(fileset, path, revision)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Let what a hub or the vault refuses be a reason like any other."""
+    try:
+        yield
+    except RowsUnreadable:
+        raise
+    except Refusal as error:
+        raise FileUnreadable(str(error)) from error

@@ -1,0 +1,40 @@
+"""The body of a request as a stream: never held in memory, and never taken for whole when it is not."""
+
+from django.http import HttpRequest
+
+from assay.platform.errors import BadRequest, TooLarge
+
+
+class Upload:
+    """Reads like a file; raises ``BadRequest`` where the body ends before its announced length."""
+
+    def __init__(self, request: HttpRequest, *, limit: int | None = None) -> None:
+        self.got = 0
+        self.announced: int | None
+        if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+            # Django reads nothing of a body without a length; the server below it knows where the body ends.
+            self.source = request.META["wsgi.input"]
+            self.announced = None
+        else:
+            self.source = request
+            self.announced = _length(request.META.get("CONTENT_LENGTH", ""))
+        if limit is not None and (self.announced or 0) > limit:
+            raise TooLarge(f"The file is larger than this server takes ({limit} bytes).")
+
+    def read(self, size: int) -> bytes:
+        try:
+            piece: bytes = self.source.read(size)
+        except OSError:
+            raise BadRequest(f"The upload broke off after {self.got} bytes; nothing was stored.") from None
+        self.got += len(piece)
+        if not piece and self.announced is not None and self.got < self.announced:
+            raise BadRequest(f"The upload ended after {self.got} of {self.announced} bytes; nothing was stored.")
+        return piece
+
+
+def _length(header: str) -> int:
+    if not header:
+        return 0
+    if not (header.isascii() and header.isdecimal()):
+        raise BadRequest("The Content-Length header is not a number.")
+    return int(header)
