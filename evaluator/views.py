@@ -1,6 +1,6 @@
 """The doors of the evaluator: its health, stored metrics, eval results. Jobs have their own (`jobs/views.py`)."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.db.models import BooleanField, CharField, Value
 from drf_spectacular.utils import extend_schema
@@ -158,7 +158,7 @@ class OneEvalResult(Endpoint):
 
 
 def _result(workspace: str, name: str) -> EvalResult:
-    found: Any = EvalResult.objects.select_related("workspace").filter(workspace__name=workspace, name=name).first()
+    found = EvalResult.objects.select_related("workspace").filter(workspace__name=workspace, name=name).first()
     if found is None:
         raise NotFound(f"Result not found: {workspace}/{name}")
     return found

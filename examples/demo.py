@@ -96,7 +96,15 @@ def agreement(judge: list[float | None], people: list[float]) -> str:
 
 @contextlib.contextmanager
 def platform(url: str, options: argparse.Namespace) -> Iterator[subprocess.Popen[bytes]]:
-    argv = [sys.executable, str(HERE.parent / "manage.py"), "serve", "--host", options.host, "--port", str(options.port)]
+    argv = [
+        sys.executable,
+        str(HERE.parent / "manage.py"),
+        "serve",
+        "--host",
+        options.host,
+        "--port",
+        str(options.port),
+    ]
     # A session of its own: Ctrl-C reaches this program, which then drains the platform in order.
     process = subprocess.Popen([*argv, "--data-dir", options.data_dir], start_new_session=True)
     try:

@@ -1,10 +1,4 @@
-"""The HTTP client that ``huggingface_hub`` gets from us, and the errors that asking a hub may end in.
-
-    HubError                 502  (an Upstream refusal; who creates a fileset turns it into a 400)
-    ├── HubUnreachable       no answer, or none but "later"
-    ├── HubRefused           the token is missing, wrong, or has no access
-    ├── HubLacks             no such repository or revision
-    └── HubNonsense          the answer is not a hub's
+"""The HTTP client that ``huggingface_hub`` gets from us.
 
 A fileset's creator names the hub, so a hub is a stranger: every request keeps to the egress rules, redirects and next
 pages included, and what the library would make file names of has to look like one.
@@ -13,7 +7,7 @@ pages included, and what the library would make file names of has to look like o
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # Read when the library is imported. Xet downloads would go around the client below; the hub offers them over HTTP too.
@@ -27,8 +21,8 @@ os.environ |= {
 import httpx2
 from huggingface_hub import set_client_factory
 
+from assay.filesets.hub_errors import HubNonsense, HubUnreachable
 from assay.platform import egress
-from assay.platform.errors import Upstream
 
 TIMEOUT = {"connect": 5.0, "read": 30.0, "write": 30.0, "pool": 30.0}
 ATTEMPTS = 3
@@ -37,33 +31,9 @@ FILE_NAME_HEADERS = ("ETag", "X-Linked-ETag", "X-Repo-Commit")
 FILE_NAME = re.compile(r"""(W/)?"?(?!\.)[A-Za-z0-9._:+=-]{1,200}"?""")
 
 
-class HubError(Upstream):
-    """A hub did not give what was asked of it."""
-
-
-class HubUnreachable(HubError):
-    pass
-
-
-class HubRefused(HubError):
-    pass
-
-
-class HubLacks(HubError):
-    """``url`` is what the hub has nothing at."""
-
-    def __init__(self, detail: str, url: str) -> None:
-        super().__init__(detail)
-        self.url = url
-
-
-class HubNonsense(HubError):
-    pass
-
-
 class HubClient(httpx2.Client):
     def __init__(self) -> None:
-        hooks = {"request": [_permit], "response": [_distrust]}
+        hooks: dict[str, list[Callable[..., Any]]] = {"request": [_permit], "response": [_distrust]}
         super().__init__(follow_redirects=True, timeout=httpx2.Timeout(**TIMEOUT), event_hooks=hooks)
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# First: it prepares the environment that huggingface_hub reads when it is imported.
-from assay.filesets.hub_client import HubError, HubLacks, HubNonsense, HubRefused, HubUnreachable  # isort: skip
+import assay.filesets.hub_client  # isort: skip  # noqa: F401  first: it sets what huggingface_hub reads at import
 from django.conf import settings
 from httpx2 import HTTPError
 from huggingface_hub import (
@@ -36,6 +35,7 @@ from huggingface_hub.errors import (
 )
 
 from assay.filesets import paths
+from assay.filesets.hub_errors import HubError, HubLacks, HubNonsense, HubRefused, HubUnreachable
 from assay.filesets.models import Fileset
 from assay.filesets.storage import FileMissing, StoredFile
 from assay.platform.errors import BadRequest

@@ -100,7 +100,7 @@ def _local(fileset: Fileset) -> StorageConfig:
 
 def _huggingface(fileset: Fileset) -> StorageConfig:
     pinned = {"revision": fileset.revision, "original_revision": fileset.original_revision}
-    return HuggingfaceStorageConfig.model_construct(**fileset.storage, **pinned)
+    return HuggingfaceStorageConfig.model_validate(fileset.storage | pinned)
 
 
 SHOWN: dict[Storage, Callable[[Fileset], StorageConfig]] = {Storage.LOCAL: _local, Storage.HUGGINGFACE: _huggingface}

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from assay.filesets.hub_errors import HubError, HubLacks
 from assay.filesets.models import Fileset, Storage
 from assay.filesets.storage_wire import HuggingfaceStorageConfig, LocalStorageConfig
 from assay.filesets.wire import FilesetCreate, FilesetUpdate
@@ -86,7 +87,7 @@ def refresh_fileset(fileset: Fileset) -> None:
 
     try:
         commit = huggingface.resolve(huggingface.Repository.of(fileset, fileset.original_revision))
-    except huggingface.HubLacks as error:
+    except HubLacks as error:
         raise NotFound(str(error)) from None
     except SecretUnreadable as error:
         raise BadRequest(f"Secret unavailable: {error}") from None
@@ -107,11 +108,11 @@ def put_on_hub(fileset: Fileset, asked: HuggingfaceStorageConfig) -> None:
         fileset.token_secret = _secret(fileset.workspace, asked.token_secret)
     try:
         fileset.revision = huggingface.resolve(huggingface.Repository.of(fileset, asked.revision))
-    except huggingface.HubLacks as error:
+    except HubLacks as error:
         raise BadRequest(f"Invalid storage configuration: Not found for {error.url}") from None
     except EgressRefused as error:
         raise _not_allowed(error) from None
-    except (huggingface.HubError, BadRequest) as error:
+    except (HubError, BadRequest) as error:
         raise BadRequest(f"Invalid storage configuration: {error}") from None
     except SecretUnreadable as error:
         raise BadRequest(f"Secret unavailable: {error}") from None

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from assay_sdk.engine.aggregate import Summary
-from assay_sdk.engine.spec import parse_metric
 from django.db import transaction
 
 from assay.evaluator.models import EvalResult
@@ -11,6 +9,8 @@ from assay.jobs import logs, results
 from assay.jobs.models import Dialect, Job, RowScore, Shard, ShardState, State
 from assay.jobs.states import move
 from assay.jobs.stored import from_stored
+from assay_sdk.engine.aggregate import Summary
+from assay_sdk.engine.spec import parse_metric
 
 
 def all_shards_done(job: Job) -> bool:

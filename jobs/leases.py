@@ -34,7 +34,7 @@ def shards_at_once(parallelism: int, shards: int) -> int:
 
 
 def claim_shard(job_id: int) -> Shard | None:
-    """Return the job's next free shard, now running and leased to the caller, or None when there is nothing to claim."""
+    """Return the job's next free shard, now running and leased to the caller; None when there is nothing to claim."""
     with transaction.atomic():
         job = Job.objects.select_for_update().defer("spec").filter(pk=job_id).first()
         if job is None or job.state not in (State.PENDING, State.ACTIVE):

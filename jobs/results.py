@@ -6,7 +6,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import orjson
 from django.conf import settings
@@ -30,17 +30,21 @@ GZIP_LEVEL = 3
 
 def results_of(job: Job) -> QuerySet[Result]:
     """Return what the job came to, newest first; nothing unless it completed."""
-    shown = Result.objects.filter(job=job) if job.state == State.COMPLETED else Result.objects.none()
-    return shown.select_related("job__workspace", "job__result_fileset").order_by("-created_at", "-pk")
+    return _shown().filter(job=job).order_by("-created_at", "-pk")
 
 
 def find_result(workspace: str, job: str, name: str) -> Result:
     """Return a result of a completed job; raises ``NotFound``, also where there is no such job."""
-    rows = Result.objects.select_related("job__workspace", "job__result_fileset").defer("job__spec", "job__metrics")
-    found = rows.filter(job__workspace__name=workspace, job__name=job, job__state=State.COMPLETED, name=name).first()
+    found = _shown().filter(job__workspace__name=workspace, job__name=job, name=name).first()
     if found is None:
         raise NotFound(f"Result '{name}' for job '{job}' not found in workspace '{workspace}'.")
     return found
+
+
+def _shown() -> QuerySet[Result]:
+    # Published a moment before the job completes, they show with its last state and not before.
+    results = Result.objects.filter(job__state=State.COMPLETED)
+    return results.select_related("job__workspace", "job__result_fileset").defer("job__spec", "job__metrics")
 
 
 def path_of(job: Job, name: str) -> str:
@@ -138,7 +142,7 @@ def _add(job: Job, tar: tarfile.TarFile, name: str, content: IO[bytes], size: in
 def _readable(content: Readable | bytes | Iterable[bytes]) -> Readable:
     if isinstance(content, bytes):
         return io.BytesIO(content)
-    return _Joined(content) if isinstance(content, Iterable) and not hasattr(content, "read") else content
+    return cast(Readable, content) if hasattr(content, "read") else _Joined(content)
 
 
 class _Joined:

@@ -9,14 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
-from assay_sdk.engine.dataset import apply_field_mapping
-from assay_sdk.engine.forms import FormState
-from assay_sdk.engine.result import Row
-from assay_sdk.engine.result import RowScore as EngineRowScore
-from assay_sdk.engine.errors import RunAborted
-from assay_sdk.engine.run import evaluate
-from assay_sdk.engine.spec import FieldMapping, LLMJudgeMetric, RunConfig, parse_metric
-from assay_sdk.engine.transport import HttpxTransport
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -30,6 +22,14 @@ from assay.jobs.plan import Unplannable, plan, read_rows
 from assay.jobs.stored import to_stored
 from assay.platform.egress import EgressRefused, check
 from assay.secrets.vault import SecretUnreadable, open_secret
+from assay_sdk.engine.dataset import apply_field_mapping
+from assay_sdk.engine.errors import RunAborted
+from assay_sdk.engine.forms import FormState
+from assay_sdk.engine.result import Row
+from assay_sdk.engine.result import RowScore as EngineRowScore
+from assay_sdk.engine.run import evaluate
+from assay_sdk.engine.spec import FieldMapping, LLMJudgeMetric, Metric, RunConfig, parse_metric
+from assay_sdk.engine.transport import HttpxTransport
 
 logger = logging.getLogger(__name__)
 
@@ -116,10 +116,11 @@ def judge_shard(shard: Shard) -> None:
     settle(job)
 
 
-def _metrics(job: Job) -> list[LLMJudgeMetric]:
+def _metrics(job: Job) -> list[Metric]:
     metrics = [parse_metric(definition) for definition in job.metrics]
     for metric in metrics:
-        check(metric.model.url)
+        if isinstance(metric, LLMJudgeMetric):
+            check(metric.model.url)
     return metrics
 
 
@@ -134,7 +135,7 @@ class ShardRun:
     """One pass over a shard. Two threads serve it besides the event loop: one reads rows, one stores row scores."""
 
     shard: Shard
-    metrics: list[LLMJudgeMetric]
+    metrics: list[Metric]
     api_keys: dict[str, str] = field(repr=False)
     unsaved: list[EngineRowScore] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -142,10 +143,9 @@ class ShardRun:
     saved_forms: dict[str, dict[str, str]] = field(init=False)
 
     async def judge(self) -> bool:
-        """Judge and store; returns whether every row of the shard is stored. Raises what the engine or a store raises."""
+        """Judge and store; returns whether every row of the shard is stored. Raises what the engine or the store raises."""
         job = self.shard.job
-        shards = job.shards.acount()
-        at_once = shards_at_once(job.parallelism, await shards)
+        at_once = shards_at_once(job.parallelism, await job.shards.acount())
         config = RunConfig(parallelism=max(1, job.parallelism // at_once))
         self.saved_forms = dict(job.forms)
         self.forms = FormState.from_wire(job.forms)

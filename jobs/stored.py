@@ -4,10 +4,10 @@ import zlib
 from typing import Any
 
 import orjson
-from assay_sdk.engine.result import RowScore as EngineRowScore
-from assay_sdk.engine.result import Score, ScoreState
 
 from assay.jobs.models import Job, RowScore
+from assay_sdk.engine.result import RowScore as EngineRowScore
+from assay_sdk.engine.result import Score, ScoreState
 
 
 def to_stored(job: Job, row: EngineRowScore) -> RowScore:

@@ -34,7 +34,9 @@ def submit(
     Secrets are looked up by name, not opened. Raises ``Conflict`` for a taken name or a missing secret.
     """
     name = name or generated_name()
-    fileset = _dataset_fileset(workspace, submission.dataset)
+    dataset = submission.dataset
+    reference = dataset if isinstance(dataset, FilesetReference) else None
+    fileset = _dataset_fileset(workspace, reference) if reference else None
     used = {reference: _secret(workspace, reference) for reference in submission.secret_references}
     try:
         with transaction.atomic():
@@ -50,7 +52,7 @@ def submit(
                 output_location=output_location,
                 metrics=submission.metrics,
                 dataset_fileset=fileset,
-                dataset_fragment=submission.dataset.fragment if fileset else "",
+                dataset_fragment=reference.fragment if reference else "",
                 dataset_revision=fileset.revision if fileset else "",
                 parallelism=submission.parallelism,
                 limit_samples=submission.limit_samples,
@@ -75,12 +77,10 @@ def generated_name() -> str:
     return "nemo-evaluator-" + "".join(secrets.choice(alphabet) for _ in range(8))
 
 
-def _dataset_fileset(workspace: Workspace, dataset: list[dict[str, Any]] | FilesetReference) -> Fileset | None:
-    """Return the referenced fileset; None for inline rows, and for a missing one, which planning then reports."""
-    if isinstance(dataset, list):
-        return None
-    owner = dataset.workspace or workspace.name
-    return Fileset.objects.filter(workspace__name=owner, name=dataset.name).first()
+def _dataset_fileset(workspace: Workspace, reference: FilesetReference) -> Fileset | None:
+    """Return the referenced fileset; None for a missing one, which planning then reports."""
+    owner = reference.workspace or workspace.name
+    return Fileset.objects.filter(workspace__name=owner, name=reference.name).first()
 
 
 def _secret(workspace: Workspace, reference: str) -> Secret:

@@ -1,10 +1,12 @@
 """The doors of jobs as the platform's (``/apis/jobs/v2``). `views_evaluate.py` shows the same jobs as evaluations."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import CharField, ExpressionWrapper, F, QuerySet, Value
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -48,7 +50,12 @@ STATUS_FIELDS = (
 )  # fmt: skip
 
 
-def described(operation: str, summary: str, reply: Any, *refused: int, status: int = 200, **also: Any) -> Any:
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def described(
+    operation: str, summary: str, reply: Any, *refused: int, status: int = 200, **also: Any
+) -> Callable[[Method], Method]:
     """Describe one operation of the API."""
     tag = "Evaluations" if "_evaluation" in operation else "Jobs"
     responses = {status: reply, **refusals(*refused)}
@@ -179,18 +186,13 @@ class JobLogs(Endpoint):
         job = _light_job(workspace, name)
         steps = asked.steps(job)
         if asked.tail is not None:
-            page = logs.read_tail(job, asked.tail, steps)
+            page = logs.read_tail(job, steps, asked.tail)
         else:
             page = logs.read(job, steps, limit=asked.limit or 100, cursor=asked.page_cursor)
         return Response(LogReply.of(job, page).model_dump(mode="json"))
 
 
-class JobResults(Endpoint):
-    @described("list_job_results", "List the job's results, newest first", ResultList, 404)
-    def get(self, request: Request, workspace: str, name: str) -> Response:
-        found = results.results_of(_light_job(workspace, name))
-        return Response({"data": [self.shown(request, result) for result in found]})
-
+class ShowsResult(Endpoint):
     def shown(self, request: Request, result: Result) -> dict[str, Any]:
         return ResultReply.of(result, self.download_url(request, result)).model_dump(mode="json")
 
@@ -198,9 +200,16 @@ class JobResults(Endpoint):
         return None
 
 
-class OneJobResult(JobResults):
+class JobResults(ShowsResult):
+    @described("list_job_results", "List the job's results, newest first", ResultList, 404)
+    def get(self, request: Request, workspace: str, name: str) -> Response:
+        found = results.results_of(_light_job(workspace, name))
+        return Response({"data": [self.shown(request, result) for result in found]})
+
+
+class OneJobResult(ShowsResult):
     @described("get_job_result", "Read where a result is", ResultReply, 404)
-    def get(self, request: Request, workspace: str, name: str, result: str) -> Response:  # type: ignore[override]
+    def get(self, request: Request, workspace: str, name: str, result: str) -> Response:
         return Response(self.shown(request, results.find_result(workspace, name, result)))
 
 

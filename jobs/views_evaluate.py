@@ -1,6 +1,7 @@
 """The doors of jobs as evaluations (``/apis/evaluator/…/evaluate/jobs``): those of `views.py` with another reply."""
 
-from drf_spectacular.utils import OpenApiTypes, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 

@@ -1,4 +1,7 @@
-"""The doorbell: tells workers that a job has something to do. A lost ring costs time, never work: `recover.py` rings again."""
+"""The doorbell: tells workers that a job has something to do.
+
+A lost ring costs time, never work: `recover.py` rings again.
+"""
 
 import logging
 

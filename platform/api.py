@@ -57,10 +57,8 @@ def read_body(request: Request, model: type[M], *, confidential: bool = False) -
     raw = django_request(request).body
     if not raw:
         raise Invalid([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
-    if "json" in (request.content_type or ""):
-        data = _decode(raw)
-    else:
-        data = raw.decode("utf-8", "replace")
+    is_json = "json" in (request.content_type or "")
+    data = _decode(raw) if is_json else raw.decode("utf-8", "replace")
     return check(model, data, "body", confidential=confidential)
 
 
@@ -68,13 +66,12 @@ def _decode(raw: bytes) -> Any:
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        reason = {"error": str(error).partition(":")[0]}
         detail = {
             "type": "json_invalid",
             "loc": ["body", error.pos],
             "msg": "JSON decode error",
             "input": {},
-            "ctx": reason,
+            "ctx": {"error": str(error).partition(":")[0]},
         }
         raise Invalid([detail]) from None
     if raw.count(b"[") + raw.count(b"{") > DEEPEST and _too_deep(data):
@@ -168,12 +165,13 @@ class Page(BaseModel):
 def page_model(default_size: int, largest: int, sorts: tuple[str, ...], default_sort: str) -> type[Page]:
     """Return the query model of a list: ``sorts`` are its fields, each also taken with a leading minus."""
     choices = tuple(sign + name for name in sorts for sign in ("", "-"))
+    sort: Any = StrEnum("Sort", {choice: choice for choice in choices}) if choices else str
     return create_model(
         "Page",
         __base__=Page,
         page=(int, Field(1, ge=1)),
         page_size=(int, Field(default_size, ge=1, le=largest)),
-        sort=(StrEnum("Sort", {choice: choice for choice in choices}) if choices else str, default_sort),
+        sort=(sort, default_sort),
     )
 
 

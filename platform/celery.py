@@ -1,14 +1,15 @@
 """The Celery app. Messages carry an id and nothing else; the database is the truth (docs/architecture.md)."""
 
 import os
+import threading
 from collections.abc import Callable
 
 from celery import Celery
-from celery.beat import EmbeddedService
+from celery.beat import Scheduler, Service
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assay.platform.settings")
 
-from django.conf import settings  # noqa: E402  the settings module has to be named first
+from django.conf import settings
 
 app = Celery("assay")
 
@@ -56,7 +57,6 @@ app.autodiscover_tasks(["assay.jobs"])
 
 def start_sweeps() -> Callable[[], None]:
     """Run the beat schedule in a thread of this process; returns what stops it. Several at once do no harm."""
-    beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
-    beat.daemon = True
-    beat.start()
+    beat = Service(app, scheduler_cls=Scheduler)
+    threading.Thread(target=beat.start, kwargs={"embedded_process": False}, name="sweeps", daemon=True).start()
     return beat.stop

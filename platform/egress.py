@@ -164,9 +164,9 @@ def _rules(*entries: str) -> list[Rule]:
 
 def _rule(entry: str) -> Rule:
     found = ENTRY.fullmatch(entry.lower())
-    host, port = (found["bracketed"] or found["host"], found["port"]) if found else (entry.lower(), None)
-    host = host.rstrip(".")
+    host = ((found["bracketed"] or found["host"]) if found else entry.lower()).rstrip(".")
+    port = int(found["port"]) if found and found["port"] else None
     try:
-        return Rule(host, ip_network(host, strict=False), port and int(port))
+        return Rule(host, ip_network(host, strict=False), port)
     except ValueError:
-        return Rule(host, None, port and int(port))
+        return Rule(host, None, port)

@@ -122,7 +122,7 @@ class Supervisor:
 
     def _web(self) -> Child:
         argv = [sys.executable, "-m", "granian", "assay.platform.wsgi:application", "--interface", "wsgi"]
-        argv += ["--host", self.host, "--port", str(self.port), "--workers", "1", "--no-ws", "--log-level", "warning"]
+        argv += ["--host", self.host, "--port", str(self.port), "--workers", "1", "--no-ws", "--log-level", "error"]
         argv += ["--blocking-threads", str(WEB_THREADS), "--respawn-failed-workers"]
         argv += ["--static-path-route", "/static", "--static-path-mount", str(settings.STATIC_ROOT)]
         return Child("web", argv, self._env())

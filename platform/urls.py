@@ -1,7 +1,5 @@
 """Every address of the platform, app by app."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -17,18 +15,12 @@ urlpatterns = [
     path("cluster-info", health.ClusterInfo.as_view()),
     path("openapi.json", openapi.document),
     path("docs", docs_page.page),
-    *(
-        path(address, include(f"assay.{module}"))
-        for address, module in (
-            ("apis/entities/v2/", "workspaces.urls"),
-            ("apis/secrets/v2/", "secrets.urls"),
-            ("apis/files/v2/", "filesets.urls"),
-            ("apis/evaluator/", "evaluator.urls"),
-            ("apis/evaluator/", "jobs.urls_evaluate"),
-            ("apis/jobs/v2/", "jobs.urls"),
-        )
-        if find_spec(f"assay.{module}")  # until every app has its addresses
-    ),
+    path("apis/entities/v2/", include("assay.workspaces.urls")),
+    path("apis/secrets/v2/", include("assay.secrets.urls")),
+    path("apis/files/v2/", include("assay.filesets.urls")),
+    path("apis/evaluator/", include("assay.evaluator.urls")),
+    path("apis/evaluator/", include("assay.jobs.urls_evaluate")),
+    path("apis/jobs/v2/", include("assay.jobs.urls")),
 ]
 handler404 = "assay.platform.fallback.not_found"
 handler500 = "assay.platform.fallback.unexpected"

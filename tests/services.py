@@ -19,7 +19,9 @@ def _answers(port: int) -> bool:
 
 def postgres_url() -> str:
     """Return the URL of a Postgres server to make databases on; without one the test is not run, or fails in CI."""
-    url = os.environ.get("ASSAY_TEST_DATABASE_URL") or ("postgres://postgres@127.0.0.1:5432/postgres" if _answers(5432) else "")
+    url = os.environ.get("ASSAY_TEST_DATABASE_URL") or (
+        "postgres://postgres@127.0.0.1:5432/postgres" if _answers(5432) else ""
+    )
     return url or _not_run("Postgres", "ASSAY_TEST_DATABASE_URL")
 
 

@@ -1,4 +1,4 @@
-"""The folders `platform/` and `secrets/` must never hide Python's own modules of those names, however the code is started."""
+"""`platform/` and `secrets/` must never hide Python's own modules of those names, however the code is started."""
 
 import os
 import subprocess
@@ -23,7 +23,11 @@ ENTRIES = {
     "PYTHONPATH from another directory": ([sys.executable, "-c", PROBE], HERE, ROOT / "docs"),
     "a safe path": ([sys.executable, "-P", "-c", PROBE], HERE, ROOT),
     "manage.py": ([sys.executable, "manage.py", "shell", "-v0", "-c", PROBE], {}, ROOT),
-    "manage.py from another directory": ([sys.executable, str(ROOT / "manage.py"), "shell", "-v0", "-c", PROBE], {}, ROOT / "docs"),
+    "manage.py from another directory": (
+        [sys.executable, str(ROOT / "manage.py"), "shell", "-v0", "-c", PROBE],
+        {},
+        ROOT / "docs",
+    ),
 }
 
 
@@ -70,5 +74,16 @@ def test_other_launchers_see_the_standard_modules(argv: list[str], tmp_path: Pat
 
 
 def seen_by(argv: list[str], env: dict[str, str], folder: Path) -> set[Path]:
-    result = subprocess.run(argv, cwd=folder, env={**os.environ, "DJANGO_SETTINGS_MODULE": "assay.platform.settings", **env}, capture_output=True, text=True, check=True)
-    return {Path(line.removeprefix("stdlib:")).resolve().parent for line in result.stdout.split() if line.startswith("stdlib:")}
+    result = subprocess.run(
+        argv,
+        cwd=folder,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "assay.platform.settings", **env},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {
+        Path(line.removeprefix("stdlib:")).resolve().parent
+        for line in result.stdout.split()
+        if line.startswith("stdlib:")
+    }

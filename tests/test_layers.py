@@ -7,7 +7,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ["platform", "workspaces", "secrets", "filesets", "evaluator", "jobs"]
-WIRING = {"platform.urls", "platform.celery", "platform.settings", "platform.supervisor", "platform.management", "platform.site"}
+WIRING = {
+    "platform.urls",
+    "platform.celery",
+    "platform.settings",
+    "platform.supervisor",
+    "platform.management",
+    "platform.site",
+}
 """Parts of `platform` that put the apps together, and so stand above them."""
 DOORS = {"views", "urls", "views_evaluate", "urls_evaluate", "admin", "tasks", "pages"}
 

@@ -7,66 +7,111 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('secrets', '0001_initial'),
-        ('workspaces', '0001_initial'),
+        ("secrets", "0001_initial"),
+        ("workspaces", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Blob',
+            name="Blob",
             fields=[
-                ('sha256', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('size', models.PositiveBigIntegerField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("sha256", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("size", models.PositiveBigIntegerField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='Fileset',
+            name="Fileset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=assay.filesets.models.fileset_id, editable=False, max_length=64, unique=True)),
-                ('name', models.CharField(max_length=255)),
-                ('description', models.CharField(blank=True, default='', max_length=255)),
-                ('project', models.CharField(blank=True, default='', max_length=63)),
-                ('purpose', models.CharField(choices=[('dataset', 'Dataset'), ('environment', 'Environment'), ('generic', 'Generic'), ('model', 'Model')], default='generic', max_length=16)),
-                ('storage_type', models.CharField(choices=[('local', 'Local'), ('huggingface', 'Huggingface')], default='local', max_length=16)),
-                ('storage', models.JSONField(default=dict)),
-                ('revision', models.CharField(blank=True, default='', max_length=64)),
-                ('original_revision', models.CharField(blank=True, default='', max_length=255)),
-                ('metadata', models.JSONField(default=dict)),
-                ('custom_fields', models.JSONField(default=dict)),
-                ('made_by_job', models.BooleanField(default=False, editable=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('token_secret', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='filesets', to='secrets.secret')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='filesets', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "uid",
+                    models.CharField(
+                        default=assay.filesets.models.fileset_id, editable=False, max_length=64, unique=True
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("description", models.CharField(blank=True, default="", max_length=255)),
+                ("project", models.CharField(blank=True, default="", max_length=63)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("dataset", "Dataset"),
+                            ("environment", "Environment"),
+                            ("generic", "Generic"),
+                            ("model", "Model"),
+                        ],
+                        default="generic",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "storage_type",
+                    models.CharField(
+                        choices=[("local", "Local"), ("huggingface", "Huggingface")], default="local", max_length=16
+                    ),
+                ),
+                ("storage", models.JSONField(default=dict)),
+                ("revision", models.CharField(blank=True, default="", max_length=64)),
+                ("original_revision", models.CharField(blank=True, default="", max_length=255)),
+                ("metadata", models.JSONField(default=dict)),
+                ("custom_fields", models.JSONField(default=dict)),
+                ("made_by_job", models.BooleanField(default=False, editable=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "token_secret",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="filesets",
+                        to="secrets.secret",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="filesets", to="workspaces.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='File',
+            name="File",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=1024)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='filesets.blob')),
-                ('fileset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='filesets.fileset')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("path", models.CharField(max_length=1024)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "blob",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="files", to="filesets.blob"
+                    ),
+                ),
+                (
+                    "fileset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="files", to="filesets.fileset"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='fileset',
-            index=models.Index(fields=['workspace', 'created_at'], name='fileset_by_age'),
+            model_name="fileset",
+            index=models.Index(fields=["workspace", "created_at"], name="fileset_by_age"),
         ),
         migrations.AddConstraint(
-            model_name='fileset',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='one_fileset_a_name'),
+            model_name="fileset",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="one_fileset_a_name"),
         ),
         migrations.AddConstraint(
-            model_name='file',
-            constraint=models.UniqueConstraint(fields=('fileset', 'path'), name='one_file_a_path'),
+            model_name="file",
+            constraint=models.UniqueConstraint(fields=("fileset", "path"), name="one_file_a_path"),
         ),
     ]

@@ -7,164 +7,266 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('filesets', '0001_initial'),
-        ('secrets', '0001_initial'),
-        ('workspaces', '0001_initial'),
+        ("filesets", "0001_initial"),
+        ("secrets", "0001_initial"),
+        ("workspaces", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=assay.jobs.models.job_id, editable=False, max_length=64, unique=True)),
-                ('name', models.CharField(max_length=63)),
-                ('project', models.CharField(blank=True, max_length=63, null=True)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('source', models.CharField(default='nemo-evaluator', editable=False, max_length=63)),
-                ('dialect', models.CharField(choices=[('single', 'one raw metric (clients 0.1.0, 0.1.1)'), ('bundles', 'metric bundles (clients 0.1.2 to 0.3.0)'), ('publication', 'metric bundles and publication (clients from 0.6.0)')], editable=False, max_length=16)),
-                ('spec', models.JSONField(editable=False)),
-                ('ownership', models.JSONField(blank=True, null=True)),
-                ('custom_fields', models.JSONField(default=dict)),
-                ('output_location', models.CharField(blank=True, max_length=1024, null=True)),
-                ('metrics', models.JSONField(editable=False)),
-                ('dataset_fragment', models.CharField(blank=True, default='', max_length=1024)),
-                ('dataset_revision', models.CharField(blank=True, default='', max_length=64)),
-                ('parallelism', models.PositiveIntegerField(default=8)),
-                ('limit_samples', models.PositiveIntegerField(blank=True, null=True)),
-                ('state', models.CharField(choices=[('created', 'Created'), ('pending', 'Pending'), ('active', 'Active'), ('pausing', 'Pausing'), ('paused', 'Paused'), ('cancelling', 'Cancelling'), ('cancelled', 'Cancelled'), ('error', 'Error'), ('completed', 'Completed')], default='created', max_length=16)),
-                ('message', models.TextField(blank=True, default='')),
-                ('error', models.TextField(blank=True, default='')),
-                ('rows_total', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('rows_done', models.PositiveBigIntegerField(default=0)),
-                ('rows_failed', models.PositiveBigIntegerField(default=0)),
-                ('forms', models.JSONField(default=dict)),
-                ('created_by', models.CharField(blank=True, default='', editable=False, max_length=150)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('pending_at', models.DateTimeField(blank=True, null=True)),
-                ('active_at', models.DateTimeField(blank=True, null=True)),
-                ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('rung_at', models.DateTimeField(blank=True, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('dataset_fileset', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='filesets.fileset')),
-                ('result_fileset', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='result_of', to='filesets.fileset')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.CharField(default=assay.jobs.models.job_id, editable=False, max_length=64, unique=True)),
+                ("name", models.CharField(max_length=63)),
+                ("project", models.CharField(blank=True, max_length=63, null=True)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("source", models.CharField(default="nemo-evaluator", editable=False, max_length=63)),
+                (
+                    "dialect",
+                    models.CharField(
+                        choices=[
+                            ("single", "one raw metric (clients 0.1.0, 0.1.1)"),
+                            ("bundles", "metric bundles (clients 0.1.2 to 0.3.0)"),
+                            ("publication", "metric bundles and publication (clients from 0.6.0)"),
+                        ],
+                        editable=False,
+                        max_length=16,
+                    ),
+                ),
+                ("spec", models.JSONField(editable=False)),
+                ("ownership", models.JSONField(blank=True, null=True)),
+                ("custom_fields", models.JSONField(default=dict)),
+                ("output_location", models.CharField(blank=True, max_length=1024, null=True)),
+                ("metrics", models.JSONField(editable=False)),
+                ("dataset_fragment", models.CharField(blank=True, default="", max_length=1024)),
+                ("dataset_revision", models.CharField(blank=True, default="", max_length=64)),
+                ("parallelism", models.PositiveIntegerField(default=8)),
+                ("limit_samples", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("pending", "Pending"),
+                            ("active", "Active"),
+                            ("pausing", "Pausing"),
+                            ("paused", "Paused"),
+                            ("cancelling", "Cancelling"),
+                            ("cancelled", "Cancelled"),
+                            ("error", "Error"),
+                            ("completed", "Completed"),
+                        ],
+                        default="created",
+                        max_length=16,
+                    ),
+                ),
+                ("message", models.TextField(blank=True, default="")),
+                ("error", models.TextField(blank=True, default="")),
+                ("rows_total", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("rows_done", models.PositiveBigIntegerField(default=0)),
+                ("rows_failed", models.PositiveBigIntegerField(default=0)),
+                ("forms", models.JSONField(default=dict)),
+                ("created_by", models.CharField(blank=True, default="", editable=False, max_length=150)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("pending_at", models.DateTimeField(blank=True, null=True)),
+                ("active_at", models.DateTimeField(blank=True, null=True)),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("rung_at", models.DateTimeField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "dataset_fileset",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jobs",
+                        to="filesets.fileset",
+                    ),
+                ),
+                (
+                    "result_fileset",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="result_of", to="filesets.fileset"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="jobs", to="workspaces.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='JobInput',
+            name="JobInput",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('path', models.CharField(max_length=1024)),
-                ('rows', models.PositiveBigIntegerField()),
-                ('blob', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='inputs', to='filesets.blob')),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inputs', to='jobs.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField()),
+                ("path", models.CharField(max_length=1024)),
+                ("rows", models.PositiveBigIntegerField()),
+                (
+                    "blob",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="inputs",
+                        to="filesets.blob",
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="inputs", to="jobs.job"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='JobSecret',
+            name="JobSecret",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(max_length=127)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='job_secrets', to='jobs.job')),
-                ('secret', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='job_secrets', to='secrets.secret')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reference", models.CharField(max_length=127)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="job_secrets", to="jobs.job"
+                    ),
+                ),
+                (
+                    "secret",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="job_secrets", to="secrets.secret"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LogLine',
+            name="LogLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('step', models.CharField(max_length=63)),
-                ('message', models.TextField()),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='log_lines', to='jobs.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("step", models.CharField(max_length=63)),
+                ("message", models.TextField()),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="log_lines", to="jobs.job"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Result',
+            name="Result",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='results', to='jobs.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=63)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="results", to="jobs.job"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RowScore',
+            name="RowScore",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('row_index', models.PositiveBigIntegerField()),
-                ('scored', models.BooleanField()),
-                ('scores', models.JSONField()),
-                ('error', models.TextField(blank=True, default='')),
-                ('record', models.BinaryField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='row_scores', to='jobs.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("row_index", models.PositiveBigIntegerField()),
+                ("scored", models.BooleanField()),
+                ("scores", models.JSONField()),
+                ("error", models.TextField(blank=True, default="")),
+                ("record", models.BinaryField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="row_scores", to="jobs.job"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Shard',
+            name="Shard",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveIntegerField()),
-                ('start', models.PositiveBigIntegerField()),
-                ('stop', models.PositiveBigIntegerField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done')], default='waiting', max_length=8)),
-                ('token', models.PositiveIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('worker', models.CharField(blank=True, default='', max_length=255)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shards', to='jobs.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("index", models.PositiveIntegerField()),
+                ("start", models.PositiveBigIntegerField()),
+                ("stop", models.PositiveBigIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("running", "Running"), ("done", "Done")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("token", models.PositiveIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("worker", models.CharField(blank=True, default="", max_length=255)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="shards", to="jobs.job"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['workspace', 'created_at'], name='job_by_age'),
+            model_name="job",
+            index=models.Index(fields=["workspace", "created_at"], name="job_by_age"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state__in', ['completed', 'error', 'cancelled']), _negated=True), fields=['state'], name='job_unfinished'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("state__in", ["completed", "error", "cancelled"]), _negated=True),
+                fields=["state"],
+                name="job_unfinished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='one_job_a_name'),
+            model_name="job",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="one_job_a_name"),
         ),
         migrations.AddConstraint(
-            model_name='jobinput',
-            constraint=models.UniqueConstraint(fields=('job', 'position'), name='one_input_a_position'),
+            model_name="jobinput",
+            constraint=models.UniqueConstraint(fields=("job", "position"), name="one_input_a_position"),
         ),
         migrations.AddConstraint(
-            model_name='jobsecret',
-            constraint=models.UniqueConstraint(fields=('job', 'reference'), name='one_use_of_a_secret_a_job'),
+            model_name="jobsecret",
+            constraint=models.UniqueConstraint(fields=("job", "reference"), name="one_use_of_a_secret_a_job"),
         ),
         migrations.AddIndex(
-            model_name='logline',
-            index=models.Index(fields=['job', 'id'], name='log_in_order'),
+            model_name="logline",
+            index=models.Index(fields=["job", "id"], name="log_in_order"),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.UniqueConstraint(fields=('job', 'name'), name='one_result_a_name'),
+            model_name="result",
+            constraint=models.UniqueConstraint(fields=("job", "name"), name="one_result_a_name"),
         ),
         migrations.AddConstraint(
-            model_name='rowscore',
-            constraint=models.UniqueConstraint(fields=('job', 'row_index'), name='one_score_a_row'),
+            model_name="rowscore",
+            constraint=models.UniqueConstraint(fields=("job", "row_index"), name="one_score_a_row"),
         ),
         migrations.AddIndex(
-            model_name='shard',
-            index=models.Index(fields=['state', 'lease_until'], name='shard_by_lease'),
+            model_name="shard",
+            index=models.Index(fields=["state", "lease_until"], name="shard_by_lease"),
         ),
         migrations.AddConstraint(
-            model_name='shard',
-            constraint=models.UniqueConstraint(fields=('job', 'index'), name='one_shard_an_index'),
+            model_name="shard",
+            constraint=models.UniqueConstraint(fields=("job", "index"), name="one_shard_an_index"),
         ),
         migrations.AddConstraint(
-            model_name='shard',
-            constraint=models.CheckConstraint(condition=models.Q(('stop__gte', models.F('start'))), name='shard_goes_forward'),
+            model_name="shard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("stop__gte", models.F("start"))), name="shard_goes_forward"
+            ),
         ),
     ]

@@ -71,8 +71,13 @@ def attend(lesson: Lesson) -> Iterator[dict[str, Any]]:
 
 
 def explain(error: Exception) -> str:
-    """The error with its cause: the client's "invalid for expected schema" keeps the offending field to itself."""
-    return f"{type(error).__name__}: {error}" + (f" ({error.__cause__})" if error.__cause__ else "")
+    """The error with its cause and the platform's reply: some of the client's errors keep both to themselves."""
+    told = f"{type(error).__name__}: {error}"
+    if error.__cause__:
+        told += f" ({error.__cause__})"
+    if reply := getattr(getattr(error, "response", None), "text", ""):
+        told += f" reply: {reply[:500]}"
+    return told
 
 
 def place(error: Exception) -> str:

@@ -73,9 +73,15 @@ def test_an_uploaded_fileset_is_judged_from_end_to_end(api: httpx.Client, tmp_pa
 )
 def test_a_job_that_cannot_work_ends_and_says_what_to_fix(api: httpx.Client, fault: dict[str, str], words: str) -> None:
     with JudgeProcess() as judge:
-        also = {"prompt_template": {"messages": [{"role": "user", "content": fault["template"]}]}} if "template" in fault else {}
+        also = (
+            {"prompt_template": {"messages": [{"role": "user", "content": fault["template"]}]}}
+            if "template" in fault
+            else {}
+        )
         metric = bundle(fault.get("url", judge.url), model=fault.get("model", "any"), **also)
-        name = "fault-" + words.lower().split("/")[0].translate(str.maketrans("'. :", "----")).strip("-").replace("--", "-")
+        name = "fault-" + words.lower().split("/")[0].translate(str.maketrans("'. :", "----")).strip("-").replace(
+            "--", "-"
+        )
         spec = {"dataset": fault.get("dataset", rows(12)), "params": {"parallelism": 2}, "metrics": [metric]}
         submit(api, spec, name)
         ended = wait(api, name)

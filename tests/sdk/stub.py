@@ -36,6 +36,8 @@ class Reply:
     cut: int | None = None
     hold: threading.Event | None = None
     """The answer waits for this."""
+    times: int = 1
+    """The body is sent so many times over."""
 
 
 def reply(content: Any = None, status: int = 200, **headers: str) -> Reply:
@@ -53,11 +55,14 @@ class Stub:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.swallows = False
+        """Bodies are read and forgotten."""
         self._answers: dict[tuple[str, str], list[Answer]] = defaultdict(list)
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def serve(self) -> None:
                 parts = urlsplit(self.path)
@@ -74,7 +79,12 @@ class Stub:
                         self.rfile.readline()
                     self.rfile.readline()
                     return body
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                if not stub.swallows:
+                    return self.rfile.read(length)
+                while length:
+                    length -= len(self.rfile.read(min(length, 65536)))
+                return b""
 
             def answer(self, answer: Reply) -> None:
                 if answer.hold:
@@ -86,9 +96,10 @@ class Stub:
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 if answer.status != 204:
-                    self.send_header("Content-Length", str(len(answer.body)))
+                    self.send_header("Content-Length", str(len(answer.body) * answer.times))
                 self.end_headers()
-                self.wfile.write(answer.body[: answer.cut])
+                for _ in range(answer.times):
+                    self.wfile.write(answer.body[: answer.cut])
                 if answer.cut is not None:
                     self.wfile.flush()
                     self.hang_up()

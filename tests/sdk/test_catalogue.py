@@ -38,7 +38,9 @@ def test_the_catalogue_holds_what_was_promised() -> None:
 
 
 def test_the_catalogue_holds_every_error() -> None:
-    raised = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, errors.AssayError)}
+    raised = {
+        name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, errors.AssayError)
+    }
     assert raised <= set(assay_sdk.HOMES)
 
 
@@ -96,7 +98,13 @@ def test_twins_offer_the_same(pair: tuple[Any, Any]) -> None:
 
 
 def test_there_are_twins_of_everything_that_sends() -> None:
-    assert {kind.__name__ for pair in twins() for kind in pair} >= {"Jobs", "AsyncJobs", "Files", "Job", "AsyncTransport"}
+    assert {kind.__name__ for pair in twins() for kind in pair} >= {
+        "Jobs",
+        "AsyncJobs",
+        "Files",
+        "Job",
+        "AsyncTransport",
+    }
 
 
 def own(function: Any) -> bool:
@@ -109,7 +117,9 @@ def test_everything_public_is_described() -> None:
         for name, value in vars(module).items():
             if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__:
                 members = {name: value, **(public(value) if inspect.isclass(value) else {})}
-                silent += [f"{module.__name__}.{label}" for label, part in members.items() if own(part) and not part.__doc__]
+                silent += [
+                    f"{module.__name__}.{label}" for label, part in members.items() if own(part) and not part.__doc__
+                ]
     assert not silent
 
 

@@ -7,56 +7,79 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Workspace',
+            name="Workspace",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=assay.workspaces.models.workspace_id, editable=False, max_length=64, unique=True)),
-                ('name', models.CharField(max_length=63, unique=True)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('created_by', models.CharField(blank=True, default='', editable=False, max_length=150)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_by', models.CharField(blank=True, default='', editable=False, max_length=150)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "uid",
+                    models.CharField(
+                        default=assay.workspaces.models.workspace_id, editable=False, max_length=64, unique=True
+                    ),
+                ),
+                ("name", models.CharField(max_length=63, unique=True)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("created_by", models.CharField(blank=True, default="", editable=False, max_length=150)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_by", models.CharField(blank=True, default="", editable=False, max_length=150)),
             ],
             options={
-                'indexes': [models.Index(fields=['created_at'], name='workspace_created'), models.Index(fields=['updated_at'], name='workspace_updated')],
+                "indexes": [
+                    models.Index(fields=["created_at"], name="workspace_created"),
+                    models.Index(fields=["updated_at"], name="workspace_updated"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=assay.workspaces.models.project_id, editable=False, max_length=64, unique=True)),
-                ('name', models.CharField(max_length=63)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='projects', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "uid",
+                    models.CharField(
+                        default=assay.workspaces.models.project_id, editable=False, max_length=64, unique=True
+                    ),
+                ),
+                ("name", models.CharField(max_length=63)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="projects", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'name'), name='one_project_a_name')],
+                "constraints": [models.UniqueConstraint(fields=("workspace", "name"), name="one_project_a_name")],
             },
         ),
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('principal', models.CharField(max_length=255)),
-                ('roles', models.JSONField(default=list)),
-                ('granted_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('granted_by', models.CharField(default='system', max_length=150)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("principal", models.CharField(max_length=255)),
+                ("roles", models.JSONField(default=list)),
+                ("granted_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("granted_by", models.CharField(default="system", max_length=150)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="members", to="workspaces.workspace"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'principal'), name='one_membership_a_principal')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("workspace", "principal"), name="one_membership_a_principal")
+                ],
             },
         ),
     ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from celery.beat import Service
+from celery.beat import Scheduler, Service
 from django.core.management.base import BaseCommand
 
 from assay.platform.celery import app
@@ -13,4 +13,4 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        Service(app, scheduler_cls="celery.beat:Scheduler").start()
+        Service(app, scheduler_cls=Scheduler).start()

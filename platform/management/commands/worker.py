@@ -1,8 +1,11 @@
 """``manage.py worker``: one Celery worker, here or on another machine beside the same database and broker."""
 
+import sys
+import warnings
 from argparse import ArgumentParser
 from typing import Any
 
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
 from django.core.management.base import BaseCommand
 
@@ -16,7 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data-dir", help="database, files and keys (default: ASSAY_DATA_DIR, else ./data)")
-        parser.add_argument("--sweeps", action="store_true", help="run the periodic sweeps too, instead of a beat process")
+        parser.add_argument(
+            "--sweeps", action="store_true", help="run the periodic sweeps too, instead of a beat process"
+        )
         parser.add_argument("--concurrency", type=int, default=8, help="shards judged at once, each with many calls")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -26,6 +31,17 @@ class Command(BaseCommand):
 
         if options["sweeps"]:
             start_sweeps()
+        # Celery warns root of pickled messages; ours are JSON, and in the container nobody is root.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
         # Threads: a shard waits for judges, not for a core; and one process holds one pool of memory.
-        argv = ["worker", "--pool=threads", f"--concurrency={options['concurrency']}", "--loglevel=WARNING"]
-        app.worker_main([*argv, "--without-gossip", "--without-mingle", "--without-heartbeat"])
+        worker = app.Worker(
+            pool="threads",
+            concurrency=options["concurrency"],
+            loglevel="WARNING",
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        worker.start()
+        sys.exit(worker.exitcode)

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from importlib import metadata
 from typing import Any, TypeVar
 
@@ -49,7 +51,14 @@ class Settings:
             "auth": self.login,
             "timeout": httpx.Timeout(self.timeout, connect=min(10.0, self.timeout)),
             "follow_redirects": False,
+            "verify": certificates(),
         }
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """Return whom to trust. Reading it takes far longer than making a client, so it is read once."""
+    return httpx.create_ssl_context()
 
 
 class Attempts:

@@ -1,0 +1,85 @@
+"""Stored metrics and eval results in the admin: to read and to delete, since neither ever changes."""
+
+from typing import Any
+
+import orjson
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from assay.evaluator.models import EvalResult, StoredMetric
+from assay.workspaces.guarded import GuardedAdmin
+
+COLUMNS = ("mean", "min", "max", "std_dev", "count", "nan_count")
+
+
+def pretty(value: Any) -> SafeString:
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
+
+
+def score_table(aggregates: dict[str, Any]) -> SafeString:
+    """Return the aggregates as a table, one score a line; ``nan_count`` is headed by what it counts."""
+    heads = ("score", *COLUMNS[:-1], "unscored")
+    head = format_html_join(
+        "", "<th style='text-align: left; padding-right: 1.5em'>{}</th>", ((text,) for text in heads)
+    )
+    lines = format_html_join(
+        "",
+        "<tr>{}</tr>",
+        (
+            (format_html_join("", "<td style='padding-right: 1.5em'>{}</td>", ((cell,) for cell in _cells(score))),)
+            for score in aggregates.get("scores", [])
+        ),
+    )
+    return format_html("<table><tr>{}</tr>{}</table>", head, lines)
+
+
+def _cells(score: dict[str, Any]) -> list[str]:
+    values = [score.get(column) for column in COLUMNS]
+    return [score["name"], *("–" if value is None else f"{value:.4g}" for value in values)]
+
+
+class ReadOnly(ModelAdmin):  # type: ignore[misc]
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(StoredMetric)
+class StoredMetricAdmin(ReadOnly, GuardedAdmin):
+    list_display = ("name", "workspace", "metric_type", "description", "created_at")
+    list_select_related = ("workspace",)
+    list_filter = ("workspace", "metric_type")
+    search_fields = ("name", "description")
+    fields = ("name", "workspace", "project", "metric_type", "description", "definition", "uid", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StoredMetric]:
+        metrics: QuerySet[StoredMetric] = super().get_queryset(request)
+        return metrics.defer("bundle")
+
+    @admin.display
+    def definition(self, metric: StoredMetric) -> SafeString:
+        return pretty(metric.bundle["payload"].get("metric"))
+
+
+@admin.register(EvalResult)
+class EvalResultAdmin(ReadOnly):
+    list_display = ("name", "workspace", "metric_types", "dataset_ref", "created_at")
+    list_select_related = ("workspace",)
+    list_filter = ("workspace",)
+    search_fields = ("name", "dataset_ref")
+    fields = ("name", "workspace", "project", "aggregates", "metric_types", "dataset_ref", "bundle_ref", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EvalResult]:
+        found: QuerySet[EvalResult] = super().get_queryset(request)
+        return found.defer("scores")
+
+    @admin.display(description="scores")
+    def aggregates(self, result: EvalResult) -> SafeString:
+        return score_table(result.scores)

@@ -1,0 +1,193 @@
+"""Jobs in the admin: to watch, to stop and to go on with, and to read whatever rows are judged so far."""
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
+
+from assay.evaluator.admin import ReadOnly, pretty, score_table
+from assay.filesets import local
+from assay.jobs import control, results
+from assay.jobs.judges import judged_by_stand_in, judges_of
+from assay.jobs.models import Job, LogLine, RowScore, State
+from assay.jobs.states import MOVES, TERMINAL
+from assay.jobs.steps import percent
+from assay.workspaces.guarded import GuardedAdmin
+
+LOG_LINES = 50
+COLOURS = {
+    State.COMPLETED: "success",
+    State.ERROR: "danger",
+    State.ACTIVE: "info",
+    State.PENDING: "info",
+    State.PAUSED: "warning",
+    State.CANCELLED: "warning",
+}
+
+
+def _asking(title: str, description: str) -> Any:
+    """Return a dialog: what it confirms is sent by POST with its token, so that no mere link can do it."""
+    return {"title": title, "description": description, "form_class": BaseDialogForm, "form_submit_text": title}
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnly, GuardedAdmin):
+    list_display = ("name", "workspace", "shown_state", "progress", "judges", "created_at")
+    list_select_related = ("workspace",)
+    list_filter = ("state", "workspace")
+    search_fields = ("name", "description")
+    ordering = ("-created_at",)
+    fields = (
+        "name", "workspace", "shown_state", "message", "error", "progress", "judges", "scores", "downloads", "rows",
+        "dataset", "parallelism", "limit_samples", "log", "description", "project", "created_by", "created_at",
+        "pending_at", "active_at", "paused_at", "finished_at", "uid",
+    )  # fmt: skip
+    actions_detail = ("cancel_job", "pause_job", "resume_job")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        jobs: QuerySet[Job] = super().get_queryset(request)
+        return jobs.defer("spec", "forms")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (not isinstance(obj, Job) or obj.state in TERMINAL)
+
+    # What is shown
+
+    @display(description="state", ordering="state", label={str(state): colour for state, colour in COLOURS.items()})
+    def shown_state(self, job: Job) -> str:
+        return job.state
+
+    @admin.display
+    def progress(self, job: Job) -> str:
+        total = "?" if job.rows_total is None else job.rows_total
+        unscored = f", {job.rows_failed} unscored" if job.rows_failed else ""
+        return f"{percent(job):g} % ({job.rows_done} of {total} rows{unscored})"
+
+    @admin.display
+    def judges(self, job: Job) -> str:
+        return ", ".join(judges_of(job))
+
+    @admin.display
+    def scores(self, job: Job) -> SafeString | str:
+        notice = ""
+        if judged_by_stand_in(job):
+            notice = format_html(
+                "<p><strong>These are scores of the stand-in judge.</strong> It is a set of text rules for trying out "
+                "the platform, not a model: do not use its scores for anything real.</p>"
+            )
+        if job.state != State.COMPLETED:
+            return notice or "The job has not completed; the rows judged so far are below."
+        _, place = local.content(job.result_fileset, results.path_of(job, results.AGGREGATES))
+        return format_html("{}{}", notice, score_table(orjson.loads(place.read_bytes())))
+
+    @admin.display
+    def downloads(self, job: Job) -> SafeString | str:
+        base = f"/apis/evaluator/v2/workspaces/{job.workspace}/evaluate/jobs/{job.name}/results"
+        links = [(f"{base}/{result.name}/download", result.name) for result in results.results_of(job)]
+        return format_html_join(", ", '<a href="{}">{}</a>', links) or "–"
+
+    @admin.display
+    def rows(self, job: Job) -> SafeString:
+        address = reverse("admin:jobs_rowscore_changelist")
+        return format_html('<a href="{}?job__id__exact={}">{} row scores</a>', address, job.pk, job.rows_done)
+
+    @admin.display
+    def dataset(self, job: Job) -> str:
+        dataset = job.spec["dataset"]
+        return dataset if isinstance(dataset, str) else f"{len(dataset)} rows sent with the job"
+
+    @admin.display
+    def log(self, job: Job) -> SafeString:
+        lines = LogLine.objects.filter(job=job).order_by("-pk")[:LOG_LINES]
+        text = "\n".join(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.message}" for line in reversed(lines))
+        return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
+
+    # What can be done
+
+    @action(
+        description="Cancel",
+        permissions=["cancel"],
+        dialog=_asking("Cancel the job", "It stops for good. The rows judged so far stay readable here."),
+    )
+    def cancel_job(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._do(request, object_id, control.cancel)
+
+    @action(
+        description="Pause",
+        permissions=["pause"],
+        dialog=_asking("Pause the job", "It stops until it is resumed, and then goes on with the rows that are left."),
+    )
+    def pause_job(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._do(request, object_id, control.pause)
+
+    @action(
+        description="Resume",
+        permissions=["resume"],
+        dialog=_asking("Resume the job", "It goes on with the rows that are left."),
+    )
+    def resume_job(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._do(request, object_id, control.resume)
+
+    def has_cancel_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self._may(request, object_id, State.CANCELLING)
+
+    def has_pause_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self._may(request, object_id, State.PAUSING)
+
+    def has_resume_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self._may(request, object_id, State.PENDING) and self._state(object_id) == State.PAUSED
+
+    def _may(self, request: HttpRequest, object_id: str | None, to: State) -> bool:
+        state = self._state(object_id)
+        return request.user.has_perm("jobs.change_job") and state is not None and to in MOVES[state]
+
+    def _state(self, object_id: str | None) -> State | None:
+        if object_id is None:
+            return None
+        found = Job.objects.filter(pk=object_id).values_list("state", flat=True).first()
+        return State(found) if found else None
+
+    def _do(self, request: HttpRequest, object_id: str, verb: Callable[[Job], Job]) -> HttpResponse:
+        job = verb(Job.objects.get(pk=object_id))
+        self.message_user(request, f"Job {job} is {job.state}.", messages.SUCCESS)
+        page = reverse("admin:jobs_job_change", args=[object_id])
+        return HttpResponse(headers={"HX-Redirect": page}) if "HX-Request" in request.headers else redirect(page)
+
+
+@admin.register(RowScore)
+class RowScoreAdmin(ReadOnly):
+    """The rows of every job, of failed and cancelled ones too."""
+
+    list_display = ("row_index", "job", "scored", "values", "error")
+    list_select_related = ("job__workspace",)
+    list_filter = ("scored",)
+    ordering = ("job", "row_index")
+    show_full_result_count = False
+    fields = ("job", "row_index", "scored", "error", "whole_row", "created_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RowScore]:
+        rows: QuerySet[RowScore] = super().get_queryset(request)
+        return rows.defer("record", "job__spec", "job__metrics")
+
+    @admin.display(description="scores")
+    def values(self, row: RowScore) -> str:
+        scores = [score for listed in row.scores.values() for score in listed]
+        return ", ".join(f"{name} = {'–' if value is None else value}" for name, value, *_ in scores)
+
+    @admin.display(description="row")
+    def whole_row(self, row: RowScore) -> SafeString:
+        return pretty(orjson.loads(zlib.decompress(row.record)))
