@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from assay.evaluator.metrics import find_metric, keep
 from assay.evaluator.models import EvalResult, StoredMetric
-from assay.evaluator.wire import Bundle, EvalResultReply, Health, MetricReply
+from assay.evaluator.wire import WRITTEN_BY_USERS, Bundle, EvalResultReply, Health, MetricReply
 from assay.platform.api import Endpoint, Listing, check, flag, read_body, read_query
 from assay.platform.errors import NotFound
 from assay.platform.openapi import CASCADE, LIST_QUERY, refusals
@@ -32,6 +32,8 @@ METRICS = Listing(
     sorts=TIMES_AND_NAME,
     default_sort="created_at",
     filters={**COMMON_FILTERS, "metric_type": "metric_type", "description": "description", "derived": "derived"},
+    omit_null=True,
+    verbatim=WRITTEN_BY_USERS,
 )
 EVAL_RESULTS = Listing(
     size=100,
@@ -44,6 +46,7 @@ EVAL_RESULTS = Listing(
         "target_kind": "target",
         "target_name": "target",
     },
+    omit_null=True,
 )
 
 
@@ -79,7 +82,7 @@ class StoredMetrics(Endpoint):
         rows = in_workspace(StoredMetric.objects.all(), workspace).alias(
             derived=Value(False, BooleanField()), entity_type=Value("metric_bundle", CharField())
         )
-        return METRICS.reply(request, rows, lambda metric: MetricReply.of(metric).listed())
+        return METRICS.reply(request, rows, lambda metric: MetricReply.of(metric).model_dump(mode="json"))
 
 
 class OneStoredMetric(Endpoint):
@@ -133,7 +136,7 @@ class EvalResults(Endpoint):
         rows = in_workspace(EvalResult.objects.all(), workspace).alias(
             target=Value(None, CharField(null=True)), entity_type=Value("evaluate_result", CharField())
         )
-        return EVAL_RESULTS.reply(request, rows, lambda result: EvalResultReply.of(result).listed())
+        return EVAL_RESULTS.reply(request, rows, lambda result: EvalResultReply.of(result).model_dump(mode="json"))
 
 
 class OneEvalResult(Endpoint):

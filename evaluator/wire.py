@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from assay.evaluator.models import EvalResult, StoredMetric
 from assay.filesets.reference import FilesetReference
-from assay.platform.api import WireTime, without_nulls
+from assay.platform.api import WireTime
 from assay.platform.errors import Invalid
 from assay.platform.wire import LimitedName
 
@@ -21,6 +21,10 @@ LARGEST_COUNT = 2**31 - 1
 MOST_METRICS = 100
 MOST_OUTPUTS = 1000
 MOST_SECRETS = 100
+WRITTEN_BY_USERS = frozenset(
+    {"dataset", "metric", "target", "prompt_template", "field_mapping", "publication", "labels", "value_json_schema"}
+)
+"""Members of specs and bundles that hold what a user wrote: lists leave their nulls alone."""
 
 
 class _Strict(BaseModel):
@@ -241,12 +245,6 @@ class MetricReply(BaseModel):
             updated_at=metric.updated_at,
         )
 
-    def listed(self) -> dict[str, Any]:
-        """Return the entry of a list: null fields left out, but not those inside labels and schemas."""
-        entry = {key: value for key, value in self.model_dump(mode="json").items() if value is not None}
-        entry["outputs"] = [{k: v for k, v in output.items() if v is not None} for output in entry["outputs"]]
-        return entry
-
 
 class EvalResultReply(BaseModel):
     id: str
@@ -283,7 +281,3 @@ class EvalResultReply(BaseModel):
             dataset_ref=result.dataset_ref,
             metric_types=result.metric_types,
         )
-
-    def listed(self) -> dict[str, Any]:
-        entry: dict[str, Any] = without_nulls(self.model_dump(mode="json"))
-        return entry

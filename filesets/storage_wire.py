@@ -24,7 +24,7 @@ Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(_storable)]
 
 
 class StorageConfig(BaseModel):
-    read_chunk_size: int = Field(1_048_576, ge=1)
+    read_chunk_size: int = Field(1_048_576, ge=1, le=2**40)
 
 
 class LocalStorageConfig(StorageConfig):

@@ -18,7 +18,7 @@ from assay.jobs.models import Job, Result, State
 from assay.jobs.steps import Step, step_names, steps_of
 from assay.jobs.wire import EvaluationReply, JobReply, LogReply, ResultList, ResultReply, StatusReply
 from assay.jobs.wire_steps import ExecutionProfile, StepEntry, StepReply, TaskList, TaskReply
-from assay.platform.api import Endpoint, Listing, flag, page_model, read_query
+from assay.platform.api import Endpoint, Listing, flag, page_model, read_query, without_nulls
 from assay.platform.errors import BadRequest, Forbidden, NotFound
 from assay.platform.openapi import CASCADE, LIST_QUERY, PAGE_QUERY, refusals
 from assay.platform.wire import Pagination, page_of
@@ -37,12 +37,16 @@ FILTERS = {
     "workspace": "workspace__name",
     "entity_type": "entity_type",
 }
+VERBATIM = {"spec", "config", "ownership", "custom_fields"}
+"""Members in which a null is not ours to leave out."""
 JOBS = Listing(
     size=10,
     largest=1000,
     sorts={**TIMES, "source": "source"},
     filters={**FILTERS, "source": "source"},
     empty_pages=1,
+    omit_null=True,
+    verbatim=VERBATIM,
 )
 STATUS_FIELDS = (
     "uid", "name", "dialect", "dataset_fileset", "state", "message", "error", "rows_total", "rows_done",
@@ -104,7 +108,7 @@ def _step(workspace: str, job: str, name: str) -> Step:
 class Jobs(Endpoint):
     @described("list_jobs", "List jobs", page_of(JobReply), 400, 404, 422, parameters=LIST_QUERY)
     def get(self, request: Request, workspace: str) -> Response:
-        return JOBS.reply(request, listed_jobs(workspace), lambda job: JobReply.of(job, listed=True).listed())
+        return JOBS.reply(request, listed_jobs(workspace), lambda job: JobReply.of(job).model_dump(mode="json"))
 
     @described("create_job", "Refused: nobody's commands are run here", None, 403, status=201, request=None)
     def post(self, request: Request, workspace: str) -> Response:
@@ -254,7 +258,7 @@ class JobSteps(Endpoint):
         )
         return Response(
             {
-                "data": [StepEntry.of(step).listed() for step in shown],
+                "data": [without_nulls(StepEntry.of(step).model_dump(mode="json"), VERBATIM) for step in shown],
                 "pagination": pagination.model_dump(mode="json"),
                 "sort": asked.sort,
                 "filter": {"job": name},

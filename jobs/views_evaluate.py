@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.evaluator.submission import read_submission
-from assay.evaluator.wire import JobRequest
+from assay.evaluator.wire import WRITTEN_BY_USERS, JobRequest
 from assay.jobs import views
 from assay.jobs.models import Result
 from assay.jobs.submit import submit
@@ -20,13 +20,23 @@ from assay.platform.openapi import CASCADE, LIST_QUERY
 from assay.platform.wire import page_of
 from assay.workspaces.models import Project, Workspace
 
-EVALUATIONS = Listing(size=10, largest=1000, sorts=views.TIMES, filters=views.FILTERS, empty_pages=1)
+EVALUATIONS = Listing(
+    size=10,
+    largest=1000,
+    sorts=views.TIMES,
+    filters=views.FILTERS,
+    empty_pages=1,
+    omit_null=True,
+    verbatim=WRITTEN_BY_USERS | {"ownership", "custom_fields"},
+)
 
 
 class Evaluations(Endpoint):
     @described("list_evaluations", "List evaluations", page_of(EvaluationReply), 400, 404, 422, parameters=LIST_QUERY)
     def get(self, request: Request, workspace: str) -> Response:
-        return EVALUATIONS.reply(request, views.listed_jobs(workspace), lambda job: EvaluationReply.of(job).listed())
+        return EVALUATIONS.reply(
+            request, views.listed_jobs(workspace), lambda job: EvaluationReply.of(job).model_dump(mode="json")
+        )
 
     @described("create_evaluation", "Submit an evaluation", EvaluationReply, 409, 422, status=201, request=JobRequest)
     def post(self, request: Request, workspace: str) -> Response:

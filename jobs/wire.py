@@ -1,7 +1,4 @@
-"""Jobs as the two wire forms show them: as evaluations (platform-v2 section 8) and as platform jobs (section 7).
-
-Lists leave out null fields, but only those of the contract's own models: a null in a row or a metric is data.
-"""
+"""Jobs as the two wire forms show them: as evaluations (platform-v2 section 8) and as platform jobs (section 7)."""
 
 from typing import Any, Self
 
@@ -12,26 +9,6 @@ from assay.jobs.models import Job, Result, State
 from assay.jobs.steps import Step, progress, steps_of, task_name
 from assay.jobs.wire_steps import step_spec
 from assay.platform.api import WireTime
-
-OPAQUE = {
-    "dataset",
-    "metric",
-    "field_mapping",
-    "publication",
-    "target",
-    "prompt_template",
-    "labels",
-    "value_json_schema",
-}
-"""Members of a spec that hold what a user wrote."""
-
-
-def without_own_nulls(entry: Any) -> Any:
-    """Return the spec without the nulls of the contract's own models."""
-    if isinstance(entry, dict):
-        kept = {key: value for key, value in entry.items() if value is not None}
-        return {key: value if key in OPAQUE else without_own_nulls(value) for key, value in kept.items()}
-    return [without_own_nulls(value) for value in entry] if isinstance(entry, list) else entry
 
 
 def error_details(job: Job) -> dict[str, Any] | None:
@@ -74,10 +51,6 @@ class EvaluationReply(BaseModel):
             custom_fields=job.custom_fields,
         )
 
-    def listed(self) -> dict[str, Any]:
-        entry = {key: value for key, value in self.model_dump(mode="json").items() if value is not None}
-        return {**entry, "spec": without_own_nulls(entry["spec"])}
-
 
 class JobReply(BaseModel):
     """A job of the platform."""
@@ -102,9 +75,8 @@ class JobReply(BaseModel):
     custom_fields: dict[str, Any]
 
     @classmethod
-    def of(cls, job: Job, *, listed: bool = False) -> Self:
+    def of(cls, job: Job) -> Self:
         """``job.workspace`` and ``job.result_fileset`` should be at hand."""
-        steps = [step_spec(step, listed=listed) for step in steps_of(job)]
         return cls(
             id=job.uid,
             attempt_id=job.attempt_id,
@@ -114,7 +86,7 @@ class JobReply(BaseModel):
             description=job.description,
             source=job.source,
             spec=job.spec,
-            platform_spec={"steps": steps} if listed else {"steps": steps, "secrets": None},
+            platform_spec={"steps": [step_spec(step) for step in steps_of(job)], "secrets": None},
             fileset=job.result_fileset.name,
             output_location=job.output_location,
             status=job.state,
@@ -125,9 +97,6 @@ class JobReply(BaseModel):
             ownership=job.ownership,
             custom_fields=job.custom_fields,
         )
-
-    def listed(self) -> dict[str, Any]:
-        return {key: value for key, value in self.model_dump(mode="json").items() if value is not None}
 
 
 class TaskStatus(BaseModel):

@@ -11,17 +11,14 @@ PLATFORM = "service:platform"
 """Who is said to have made steps and tasks."""
 
 
-def step_spec(step: Step, *, listed: bool = False) -> dict[str, Any]:
+def step_spec(step: Step) -> dict[str, Any]:
     """Return how a step is run: by this platform's own worker, with these secrets in its hands."""
-    environment = [
-        {"name": name, "value": None, "from_secret": {"name": reference}}
-        for name, reference in _environment(step.job.spec).items()
-    ]
     return {
         "name": step.name,
-        "environment": [{"name": each["name"], "from_secret": each["from_secret"]} for each in environment]
-        if listed
-        else environment,
+        "environment": [
+            {"name": name, "value": None, "from_secret": {"name": reference}}
+            for name, reference in _environment(step.job.spec).items()
+        ],
         "executor": {"provider": "subprocess", "profile": "default", "command": ["manage.py", "worker"]},
         "config": step.job.spec,
         "lifecycle": {"staleness_timeout_seconds": 0},
@@ -62,7 +59,7 @@ class StepEntry(BaseModel):
             fileset=job.result_fileset.name,
             workspace=job.workspace.name,
             name=step.name,
-            step_spec=step_spec(step, listed=True),
+            step_spec=step_spec(step),
             status=step.status,
             status_details=step.details,
             error_details=step.error,
@@ -70,9 +67,6 @@ class StepEntry(BaseModel):
             created_at=job.created_at,
             updated_at=job.updated_at,
         )
-
-    def listed(self) -> dict[str, Any]:
-        return {key: value for key, value in self.model_dump(mode="json").items() if value is not None}
 
 
 class StepReply(BaseModel):

@@ -1,7 +1,7 @@
 """What every JSON endpoint shares: reading a body or a query into a model, pages, times, and the reply's encoding."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -22,6 +22,8 @@ M = TypeVar("M", bound=BaseModel)
 D = TypeVar("D", bound=Model)
 
 MASK = "******"
+LAST_PAGE = 2**53
+"""The largest number that every JSON reader takes for what it is."""
 DEEPEST = 100
 """How deep a body may be nested. orjson writes 254 levels, and a reply may hold what a body held some levels deeper."""
 ORJSON_DEEPEST = 254
@@ -169,7 +171,7 @@ def page_model(default_size: int, largest: int, sorts: tuple[str, ...], default_
     return create_model(
         "Page",
         __base__=Page,
-        page=(int, Field(1, ge=1)),
+        page=(int, Field(1, ge=1, le=LAST_PAGE)),
         page_size=(int, Field(default_size, ge=1, le=largest)),
         sort=(sort, default_sort),
     )
@@ -179,7 +181,8 @@ class Listing:
     """How one collection is listed (platform-v2 section 2.2).
 
     ``sorts`` maps a sort name to a model field; ``filters`` maps a filter field to a model lookup. A collection without
-    filters ignores the parameter and sends neither ``sort`` nor ``filter`` back, as secrets do.
+    filters ignores the parameter and sends neither ``sort`` nor ``filter`` back, as secrets do. ``omit_null`` leaves
+    out null fields, but not inside the members named in ``verbatim``, where a null is a user's data.
     """
 
     def __init__(
@@ -192,6 +195,7 @@ class Listing:
         filters: Mapping[str, str] | None = None,
         empty_pages: int = 0,
         omit_null: bool = False,
+        verbatim: Iterable[str] = (),
     ) -> None:
         self.sorts = dict(sorts or {})
         self.filters = dict(filters or {})
@@ -199,6 +203,7 @@ class Listing:
         self.page = page_model(size, largest, tuple(self.sorts), default_sort)
         self.empty_pages = empty_pages
         self.omit_null = omit_null
+        self.verbatim = frozenset(verbatim)
 
     def reply(self, request: Request, rows: QuerySet[D], wire: Callable[[D], dict[str, Any]]) -> Response:
         """Return one page of ``rows``, filtered and sorted as the query asks."""
@@ -216,7 +221,7 @@ class Listing:
         found = [wire(row) for row in ordered[start : start + asked.page_size]] if start < total else []
         return Response(
             {
-                "data": [without_nulls(entry) for entry in found] if self.omit_null else found,
+                "data": [without_nulls(entry, self.verbatim) for entry in found] if self.omit_null else found,
                 "pagination": {
                     "page": asked.page,
                     "page_size": asked.page_size,
@@ -229,12 +234,13 @@ class Listing:
         )
 
 
-def without_nulls(entry: Any) -> Any:
-    """Return ``entry`` without its null members, at every depth (lists of platform-v2 leave them out)."""
+def without_nulls(entry: Any, verbatim: Collection[str] = ()) -> Any:
+    """Return ``entry`` without its null members, at every depth but inside the members named in ``verbatim``."""
     if isinstance(entry, dict):
-        return {key: without_nulls(value) for key, value in entry.items() if value is not None}
+        kept = {key: value for key, value in entry.items() if value is not None}
+        return {key: value if key in verbatim else without_nulls(value, verbatim) for key, value in kept.items()}
     if isinstance(entry, list):
-        return [without_nulls(value) for value in entry]
+        return [without_nulls(value, verbatim) for value in entry]
     return entry
 
 

@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the data folder and logs of this run")
     parser.add_argument("--install", action="store_true", help="only make the environments")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave through the blocks that stop our processes
     reports = [Report(client) for client in CLIENTS if not asked.only or client.version in asked.only]
     pythons = {report.client.version: _install(report) for report in reports}
     if not asked.install:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -82,7 +83,9 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
     settings = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
     settings["PYTHONUNBUFFERED"] = "1"
     with log.open("wb") as out:
-        child = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=settings)
+        child = subprocess.Popen(
+            command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=settings, start_new_session=True
+        )
     try:
         yield child
     finally:
@@ -90,7 +93,7 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
         try:
             child.wait(GONE_WITHIN_S)
         except subprocess.TimeoutExpired:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)  # with whatever it started: it leads a group of its own
             child.wait()
 
 

@@ -18,8 +18,12 @@ from django.utils import timezone
 from assay.filesets import blobs
 from assay.filesets.models import Blob
 """
+MIGRATE = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+"""
 PUT = """
-for round in range(200):
+for round in range(100):
     blob = blobs.put(io.BytesIO(b"contested"))
     assert blobs.path(blob).read_bytes() == b"contested", round
     assert Blob.objects.filter(pk=blob.pk).exists(), round
@@ -43,7 +47,7 @@ blobs.put(Slow())
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    _run(tmp_path, "from django.core.management import call_command; call_command('migrate', verbosity=0)").communicate()
+    _run(tmp_path, MIGRATE).communicate()
     return tmp_path
 
 

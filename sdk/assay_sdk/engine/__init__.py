@@ -1,75 +1,15 @@
 """The evaluation engine: rows and metrics in, row scores and aggregates out. No database, no web framework.
 
-from assay_sdk.engine import Row, RunConfig, parse_metric, run
+    from assay_sdk.engine.result import Row
+    from assay_sdk.engine.run import run
+    from assay_sdk.engine.spec import RunConfig, parse_metric
 
-metric = parse_metric({"type": "llm-judge", "model": {...}, "scores": [...], ...})
-result = run([Row(0, {"question": "…", "answer": "…"})], [metric], config=RunConfig(parallelism=8))
+    metric = parse_metric({"type": "llm-judge", "model": {...}, "scores": [...], ...})
+    result = run([Row(0, {"question": "…", "answer": "…"})], [metric], config=RunConfig(parallelism=8))
+
+What to evaluate: `spec` (metrics, run settings), `dataset` (files as rows). How a row goes: `run` → `flight` (which
+rows are at work) → `scoring` → `target` and `judge` → `template`, `prompt`, `request`, `forms` → `caller` → `pace` →
+`transport` → `reply`, `parse` → `result`. What comes of it: `aggregate`, `agree`. What can go wrong: `errors`.
+
+Nothing is imported here, so that each module costs only what it needs itself.
 """
-
-from assay_sdk.engine.aggregate import Summary
-from assay_sdk.engine.errors import DatasetError, EngineError, RunAborted, TemplateFailure, TransportFailure
-from assay_sdk.engine.forms import Form, FormState
-from assay_sdk.engine.pace import Retry
-from assay_sdk.engine.result import Call, Failure, Row, RowScore, Score, ScoreState
-from assay_sdk.engine.run import RunResult, evaluate, run
-from assay_sdk.engine.spec import (
-    InferenceParams,
-    JSONScoreParser,
-    LLMJudgeMetric,
-    Metric,
-    MetricOutput,
-    Model,
-    RangeScore,
-    Reasoning,
-    RegexScoreParser,
-    RubricItem,
-    RubricScore,
-    RunConfig,
-    RunConfigOnline,
-    RunConfigOnlineModel,
-    StructuredOutput,
-    metric_keys,
-    parse_metric,
-)
-from assay_sdk.engine.transport import HTTPReply, HttpxTransport, Transport
-
-__all__ = [
-    "Call",
-    "DatasetError",
-    "EngineError",
-    "Failure",
-    "Form",
-    "FormState",
-    "HTTPReply",
-    "HttpxTransport",
-    "InferenceParams",
-    "JSONScoreParser",
-    "LLMJudgeMetric",
-    "Metric",
-    "MetricOutput",
-    "Model",
-    "RangeScore",
-    "Reasoning",
-    "RegexScoreParser",
-    "Retry",
-    "Row",
-    "RowScore",
-    "RubricItem",
-    "RubricScore",
-    "RunAborted",
-    "RunConfig",
-    "RunConfigOnline",
-    "RunConfigOnlineModel",
-    "RunResult",
-    "Score",
-    "ScoreState",
-    "StructuredOutput",
-    "Summary",
-    "TemplateFailure",
-    "Transport",
-    "TransportFailure",
-    "evaluate",
-    "metric_keys",
-    "parse_metric",
-    "run",
-]

@@ -71,27 +71,27 @@ class Caller:
         while True:
             attempt += 1
             outcome: HTTPReply | TransportFailure
-            async with self.pace.slot() as token:
+            async with self.pace.slot():
                 try:
                     outcome = await self.transport.post(url, headers=headers, body=body, timeout=timeout)
                 except TransportFailure as failure:
                     outcome = failure
-            wait = self._wait_after(outcome, attempt, token)
+            wait = self._wait_after(outcome, attempt)
             if wait is None:
                 return outcome, attempt
             await self.waiting.sleep(wait)
 
-    def _wait_after(self, outcome: HTTPReply | TransportFailure, attempt: int, token: int) -> float | None:
+    def _wait_after(self, outcome: HTTPReply | TransportFailure, attempt: int) -> float | None:
         if isinstance(outcome, TransportFailure):
             away = self.pace.proven and outcome.kind == "connect"
             return self.retry.wait(attempt, patient=away) if outcome.temporary else None
         if outcome.status < 300:
-            self.pace.speed_up()
+            self.pace.succeeded()
         if outcome.status not in RETRIED or QUOTA_SPENT in outcome.body:
             return None
         too_many = outcome.status == TOO_MANY
         if too_many:
-            self.pace.slow_down(token)
+            self.pace.refused()
         return self.retry.wait(attempt, patient=too_many, asked=asked_wait(outcome.headers))
 
     def _answer(self, reply: bytes, body: Request, attempts: int, seconds: float) -> Answer | Failure:

@@ -1,7 +1,8 @@
 """How fast to call, and how often to try again.
 
-A `Pace` bounds the calls in flight to one model: it starts at the run's parallelism, halves when the server says "too
-many", and climbs back as calls succeed. `Retry` decides whether an attempt is worth repeating, and when.
+A `Pace` bounds the calls in flight to one model: it starts at the run's parallelism, halves when a server refuses a
+whole round of calls as too many, and climbs back as calls succeed. `Retry` decides whether an attempt is worth
+repeating, and when.
 """
 
 import asyncio
@@ -12,6 +13,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+# Each refusal takes half a place away and each success gives a sixth of one. So a server that refuses everything has
+# half the calls to deal with in each further round, and one that refuses less than a fourth, at random or because some
+# other client is served first, is called at full speed.
+PLACES_PER_REFUSAL = 1 / 2
+PLACES_PER_SUCCESS = 1 / 6
 
 TOO_MANY = 429
 RETRIED = frozenset({408, TOO_MANY, 500, 502, 503, 504})
@@ -51,12 +58,11 @@ class Pace:
         self.limit = float(ceiling)
         self.in_flight = 0
         self.proven = False  # the model has answered at least once: a failure now is a spell, not a wrong address
-        self._cuts = 0
         self._queue: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[int]:
-        """Hold one place among the calls in flight. Gives a token for `slow_down`."""
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold one place among the calls in flight."""
         while self.in_flight >= int(self.limit):
             turn = asyncio.get_running_loop().create_future()
             self._queue.append(turn)
@@ -67,21 +73,19 @@ class Pace:
                 raise
         self.in_flight += 1
         try:
-            yield self._cuts
+            yield
         finally:
             self.in_flight -= 1
             self._wake()
 
-    def slow_down(self, token: int) -> None:
-        """The server had too many calls. Calls that began before the last cut tell nothing new."""
-        if token == self._cuts:
-            self._cuts += 1
-            self.limit = max(1.0, self.limit / 2)
+    def refused(self) -> None:
+        """The server had too many calls."""
+        self.limit = max(1.0, self.limit - PLACES_PER_REFUSAL)
 
-    def speed_up(self) -> None:
-        """A call succeeded: about one more call at once per round of successes."""
+    def succeeded(self) -> None:
+        """The server answered."""
         self.proven = True
-        self.limit = min(self.ceiling, self.limit + 1 / self.limit)
+        self.limit = min(float(self.ceiling), self.limit + PLACES_PER_SUCCESS)
         self._wake()
 
     def _wake(self) -> None:

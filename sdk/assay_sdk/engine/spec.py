@@ -234,6 +234,7 @@ class LLMJudgeMetric(Metric):
             found.append(MetricOutput(**number))
             if isinstance(score, RubricScore):
                 label = {"name": f"{score.name}.label", "value_json_schema": dict(self.LABEL)}
+                label["description"] = f"Selected rubric label for {score.name}"  # to the letter: bundles are compared
                 found.append(MetricOutput(**{**number, **label}))
         return found
 

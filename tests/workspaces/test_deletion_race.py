@@ -1,0 +1,56 @@
+"""A delete and a create that race leave no dangling reference, on both databases."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services import fresh_database
+
+SCRIPT = Path(__file__).resolve().parent.parent / "deletion_race.py"
+ROUNDS = 25
+
+ONE_OR_THE_OTHER = {
+    # The delete came first, and what refers to the deleted thing was refused …
+    "done / IntegrityError",
+    "done / Invalid",
+    "done / NotFound",
+    # … or it came second, and so was refused itself.
+    "Conflict / done",
+    "NotFound / done",
+}
+BOTH = {"workspace with cascade and a job": "done / done"}
+"""A cascade that comes second takes the new job along."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    with fresh_database() if request.param == "postgresql" else nullcontext("") as url:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
+        env = clean | {"ASSAY_DATABASE_URL": url, "ASSAY_DATA_DIR": str(tmp_path_factory.mktemp("race"))}
+        run = subprocess.run(
+            [sys.executable, str(SCRIPT), str(ROUNDS)],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        found: dict[str, Any] = json.loads(run.stdout)
+        assert found["vendor"] == request.param
+        yield found
+
+
+def test_nothing_refers_to_what_is_gone(outcome: dict[str, Any]) -> None:
+    assert outcome["dangling"] == 0
+
+
+def test_of_a_delete_and_a_create_one_is_refused_in_good_order(outcome: dict[str, Any]) -> None:
+    for name, ends in outcome["seen"].items():
+        assert set(ends) <= ONE_OR_THE_OTHER | {BOTH.get(name)}, (name, ends)
