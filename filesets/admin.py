@@ -20,7 +20,7 @@ from assay.workspaces.guarded import GuardedAdmin, NamedForm
 
 SHOWN = 200
 """Files on the page of a fileset."""
-HUB_FIELDS = ("repo_id", "repo_type", "revision", "endpoint", "token_secret")
+HUB_FIELDS = ("hub_repo_id", "hub_repo_type", "hub_revision", "hub_endpoint", "hub_token_secret")
 REPO_TYPES = [(name, name) for name in ("dataset", "model", "space")]
 
 
@@ -33,24 +33,24 @@ class FilesetForm(NamedForm):
 class FilesetAddForm(FilesetForm):
     """A new fileset: with a repository it is pinned to its commit, without one it waits for files."""
 
-    repo_id = forms.CharField(
+    hub_repo_id = forms.CharField(
         required=False,
         label="Repository",
         widget=UnfoldAdminTextInputWidget,
         help_text="On a Hugging Face hub, such as nvidia/HelpSteer2. Empty: files are uploaded.",
     )
-    repo_type = forms.ChoiceField(choices=REPO_TYPES, initial="dataset", widget=UnfoldAdminSelectWidget)
-    revision = forms.CharField(initial="main", required=False, widget=UnfoldAdminTextInputWidget)
-    endpoint = forms.CharField(initial=HUB, required=False, widget=UnfoldAdminTextInputWidget)
-    token_secret = forms.CharField(
+    hub_repo_type = forms.ChoiceField(choices=REPO_TYPES, initial="dataset", widget=UnfoldAdminSelectWidget)
+    hub_revision = forms.CharField(initial="main", required=False, widget=UnfoldAdminTextInputWidget)
+    hub_endpoint = forms.CharField(initial=HUB, required=False, widget=UnfoldAdminTextInputWidget)
+    hub_token_secret = forms.CharField(
         required=False, widget=UnfoldAdminTextInputWidget, help_text="Name of the secret that holds the hub's token."
     )
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("repo_id") and not self.errors:
+        if cleaned.get("hub_repo_id") and not self.errors:
             self.instance.workspace = cleaned["workspace"]
-            asked = {name: cleaned[name] for name in HUB_FIELDS if cleaned[name]}
+            asked = {name.removeprefix("hub_"): cleaned[name] for name in HUB_FIELDS if cleaned[name]}
             try:
                 put_on_hub(self.instance, check(HuggingfaceStorageConfig, asked, "storage"))
             except Refusal as refusal:

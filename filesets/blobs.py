@@ -9,6 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -96,12 +97,16 @@ def _draft() -> Iterator[Path]:
 
 def _write(stream: Readable, draft: Path, limit: int | None) -> tuple[str, int]:
     digest, size, told = hashlib.sha256(), 0, 0
-    with draft.open("wb", buffering=0) as file:
+    # Hashing leaves Python to other threads, so each piece is hashed while it is written and the next one arrives.
+    with draft.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as beside:
+        hashing: Future[None] | None = None
         while chunk := stream.read(CHUNK):
             size += len(chunk)
             if limit is not None and size > limit:
                 raise TooLarge(f"The file is larger than this server takes ({limit} bytes).")
-            digest.update(chunk)
+            if hashing is not None:
+                hashing.result()
+            hashing = beside.submit(digest.update, chunk)
             view = memoryview(chunk)
             while view:
                 view = view[file.write(view) :]
@@ -109,6 +114,8 @@ def _write(stream: Readable, draft: Path, limit: int | None) -> tuple[str, int]:
                 os.posix_fadvise(file.fileno(), told, size - told, os.POSIX_FADV_DONTNEED)
                 told = size
         os.fsync(file.fileno())
+        if hashing is not None:
+            hashing.result()
     return digest.hexdigest(), size
 
 

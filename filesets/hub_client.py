@@ -16,6 +16,7 @@ os.environ |= {
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_VERBOSITY": "error",  # its warnings name addresses that are signed
 }
 
 import httpx2

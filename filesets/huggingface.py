@@ -103,12 +103,18 @@ def files(fileset: Fileset, under: str = "", revision: str = "") -> list[StoredF
     repository = Repository.of(fileset, revision)
     try:
         with _asking(repository):
-            tree = list(_api(repository).list_repo_tree(recursive=True, **repository.address))
+            tree = _api(repository).list_repo_tree(recursive=True, **repository.address)
+            # A hub's names become paths here: one that leads elsewhere is none of its files.
+            found = {
+                entry.path: int(entry.size) for entry in tree if isinstance(entry, RepoFile) and _sound(entry.path)
+            }
     except EntryNotFoundError:
-        tree = []  # some hubs say this of a commit without files
-    found = [entry for entry in tree if isinstance(entry, RepoFile) and paths.under(entry.path, under)]
-    stored = (StoredFile(entry.path, entry.size, cached=_cached(repository, entry.path) is not None) for entry in found)
-    return sorted(stored, key=lambda file: file.path)
+        found = {}  # some hubs say this of a commit without files
+    return [
+        StoredFile(path, found[path], cached=_cached(repository, path) is not None)
+        for path in sorted(found)
+        if paths.under(path, under)
+    ]
 
 
 def find(fileset: Fileset, path: str) -> StoredFile:
@@ -137,6 +143,8 @@ def fetch(fileset: Fileset, path: str, revision: str = "") -> Path:
 
     Raises ``FileMissing``, naming close matches, and ``HubError``.
     """
+    if not _sound(path):
+        raise FileMissing(fileset, path)
     repository = Repository.of(fileset, revision)
     here = _cached(repository, path)
     if here is not None:
@@ -163,6 +171,13 @@ def _api(repository: Repository) -> HfApi:
     return HfApi(endpoint=repository.endpoint, token=repository.token(), library_name="assay")
 
 
+def _sound(path: str) -> bool:
+    try:
+        return paths.file(path) == path
+    except BadRequest:
+        return False
+
+
 def _cached(repository: Repository, path: str) -> Path | None:
     found = try_to_load_from_cache(filename=path, cache_dir=repository.cache, **repository.address)
     return Path(found) if isinstance(found, str) else None
@@ -178,7 +193,8 @@ def _missing(fileset: Fileset, path: str, revision: str) -> FileMissing:
     with suppress(HubError):
         names = {name: name for name in (file.path for file in files(fileset, revision=revision))}
         names |= {name.rpartition("/")[2]: name for name in names}
-        near = [names[close] for close in difflib.get_close_matches(path, names, NEAR)]
+        close = (names[name] for name in difflib.get_close_matches(path, names, 2 * NEAR))
+        near = list(dict.fromkeys(close))[:NEAR]
     return FileMissing(fileset, path, near)
 
 

@@ -25,6 +25,10 @@ from assay.jobs.steps import percent
 from assay.workspaces.guarded import GuardedAdmin
 
 LOG_LINES = 50
+STAND_IN_NOTICE = (
+    "<p><strong>These are scores of the stand-in judge.</strong> It is a set of text rules for trying out the "
+    "platform, not a model: do not use its scores for anything real.</p>"
+)
 COLOURS = {
     State.COMPLETED: "success",
     State.ERROR: "danger",
@@ -80,12 +84,7 @@ class JobAdmin(ReadOnly, GuardedAdmin):
 
     @admin.display
     def scores(self, job: Job) -> SafeString | str:
-        notice = ""
-        if judged_by_stand_in(job):
-            notice = format_html(
-                "<p><strong>These are scores of the stand-in judge.</strong> It is a set of text rules for trying out "
-                "the platform, not a model: do not use its scores for anything real.</p>"
-            )
+        notice = SafeString(STAND_IN_NOTICE if judged_by_stand_in(job) else "")
         if job.state != State.COMPLETED:
             return notice or "The job has not completed; the rows judged so far are below."
         _, place = local.content(job.result_fileset, results.path_of(job, results.AGGREGATES))

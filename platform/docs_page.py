@@ -28,8 +28,9 @@ class Field:
 @dataclass(frozen=True)
 class Answer:
     status: str
-    model: str
-    """Empty where the reply has no JSON body."""
+    kind: str
+    """Empty where there is no body."""
+    links: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Operation:
     summary: str
     note: str
     parameters: list[Field]
-    body: str
+    body: Answer
     answers: list[Answer]
     curl: str
 
@@ -92,15 +93,15 @@ def _operation(server: str, path: str, method: str, operation: dict[str, Any]) -
             )
             for parameter in operation.get("parameters", [])
         ],
-        body=_kind(body) if body else "",
-        answers=[Answer(status, _answer(answer)) for status, answer in sorted(operation.get("responses", {}).items())],
+        body=_answer("", operation.get("requestBody", {})),
+        answers=[_answer(status, answer) for status, answer in sorted(operation.get("responses", {}).items())],
         curl=_curl(server + path, method.upper(), body),
     )
 
 
-def _answer(answer: dict[str, Any]) -> str:
-    content = next(iter(answer.get("content", {}).values()), NOTHING)
-    return _kind(content["schema"]) if "schema" in content else ""
+def _answer(status: str, answer: dict[str, Any]) -> Answer:
+    part = next(iter(answer.get("content", {}).values()), NOTHING).get("schema")
+    return Answer(status, _kind(part), tuple(sorted(_named(part)))) if part else Answer(status, "", ())
 
 
 def _curl(address: str, method: str, body: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import logging
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel
 from rest_framework.request import Request
@@ -52,7 +52,7 @@ def database_answers() -> bool:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             return cursor.fetchone() is not None
-    except DatabaseError as error:
+    except Error as error:
         # Probes come every few seconds: the kind of failure, no traceback each time.
         logger.warning("the database does not answer: %s", type(error).__name__)
         return False

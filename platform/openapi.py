@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.contrib.pydantic import PydanticExtension
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent, get_doc
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import OpenApiParameter
 from pydantic import BaseModel
@@ -53,6 +54,17 @@ class WireModels(PydanticExtension):  # type: ignore[no-untyped-call]
             component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part)  # type: ignore[no-untyped-call]
             auto_schema.registry.register_on_missing(component)
         return schema
+
+
+class WireSchema(AutoSchema):
+    """Describes an endpoint: its body is JSON unless it says otherwise, though no parser of DRF's reads it."""
+
+    def get_description(self) -> str:
+        # Not the class's own text, which may be inherited and is meant for its reader.
+        return str(get_doc(getattr(self.view, self.method.lower())))
+
+    def map_parsers(self) -> list[str]:
+        return super().map_parsers() or ["application/json"]
 
 
 class CallerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -147,7 +147,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "assay.platform.renderer.AlwaysJSON",
     "DEFAULT_AUTHENTICATION_CLASSES": ["assay.platform.auth.Caller"],
     "DEFAULT_PERMISSION_CLASSES": ["assay.platform.auth.KnownCaller"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "assay.platform.openapi.WireSchema",
     "EXCEPTION_HANDLER": "assay.platform.errors.envelope",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -186,6 +186,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},  # what huggingface_hub uses; a hub's addresses may be signed
         "celery": {"level": "WARNING"},
         "kombu.connection": {"level": "ERROR"},
         "django.request": {"level": "ERROR"},

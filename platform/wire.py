@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field, create_model
+from pydantic import AfterValidator, BaseModel, Field, RootModel, create_model
 from pydantic_core import PydanticKnownError
 
 from assay.platform.ids import NAME_PATTERN
@@ -59,3 +59,9 @@ def page_of(entry: type[BaseModel], *, sorted_and_filtered: bool = True) -> type
     name = entry.__name__.removesuffix("Reply") + "Page"
     echo: dict[str, Any] = {"sort": (str, ...), "filter": (dict[str, Any] | None, None)} if sorted_and_filtered else {}
     return create_model(name, data=(list[entry], ...), pagination=(Pagination, ...), **echo)  # type: ignore[valid-type]
+
+
+@cache
+def list_of(entry: type[BaseModel]) -> type[BaseModel]:
+    """Return the reply model of a bare list of ``entry``, for the API description."""
+    return create_model(entry.__name__ + "List", __base__=RootModel[list[entry]])  # type: ignore[valid-type]

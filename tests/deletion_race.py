@@ -91,6 +91,8 @@ def pairs(number: int) -> dict[str, tuple[Act, Act]]:
     fileset, secret, used = make_fileset(workspace), make_secret(workspace), make_secret(workspace, "used")
     twice = make_secret(workspace, "twice")
     make_job(cascaded, "old")
+    shared = Workspace.objects.create(name=f"s-{number}")
+    its_fileset = make_fileset(shared)
     return {
         "fileset and a job": (
             lambda: deletion.delete(fileset),
@@ -112,6 +114,10 @@ def pairs(number: int) -> dict[str, tuple[Act, Act]]:
         "workspace with cascade and a job": (
             lambda: deletion.delete(cascaded, cascade=True),
             atomically(lambda: make_job(cascaded, "late")),
+        ),
+        "workspace with cascade and a job elsewhere": (
+            lambda: deletion.delete(shared, cascade=True),
+            atomically(lambda: make_job(workspace, "elsewhere", dataset=its_fileset)),
         ),
     }
 
@@ -140,6 +146,26 @@ def uncommitted() -> tuple[str, str]:
     return ends[0], ends[1]
 
 
+def in_between() -> tuple[str, str]:
+    """Commit a job that refers to a fileset of a workspace, after a cascade has looked and before it deletes."""
+    doomed, other = Workspace.objects.create(name="doomed"), Workspace.objects.create(name="other")
+    fileset = make_fileset(doomed)
+    look = deletion._in_the_way
+    ends = []
+
+    def look_then_insert(going: deletion.Keys) -> deletion.Keys:
+        found = look(going)
+        if not found and not ends:
+            ends.extend(race(atomically(lambda: make_job(other, dataset=fileset))))
+        return found
+
+    deletion._in_the_way = look_then_insert
+    try:
+        return outcome(lambda: deletion.delete(doomed, cascade=True)), ends[0]
+    finally:
+        deletion._in_the_way = look
+
+
 def main(rounds: int) -> None:
     call_command("migrate", verbosity=0)
     seen: dict[str, Counter[str]] = {}
@@ -147,6 +173,8 @@ def main(rounds: int) -> None:
         for name, (delete, create) in pairs(number).items():
             seen.setdefault(name, Counter())[" / ".join(race(delete, create))] += 1
     seen["uncommitted"] = Counter([" / ".join(uncommitted())])
+    if connection.vendor == "postgresql":  # SQLite lets nobody else write by then
+        seen["in between"] = Counter([" / ".join(in_between())])
     print(json.dumps({"vendor": connection.vendor, "dangling": dangling(), "seen": seen}))
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from assay_sdk.engine import HTTPReply, Retry
+from assay_sdk.engine.pace import Retry
+from assay_sdk.engine.transport import HTTPReply
 
 NO_WAITING = Retry(base=0.0, longest_asked=0.0)
 

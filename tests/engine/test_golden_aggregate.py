@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from assay_sdk.engine import RowScore, Score, ScoreState, Summary, parse_metric
+from assay_sdk.engine.aggregate import Summary
+from assay_sdk.engine.result import RowScore, Score, ScoreState
+from assay_sdk.engine.spec import parse_metric
 from tests.engine.deviations import AGGREGATE, Deviation
 from tests.engine.golden import cases, differences
 from tests.engine.test_golden_judge import without_nulls

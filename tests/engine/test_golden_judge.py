@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from assay_sdk.engine import LLMJudgeMetric, Row, RowScore, RunConfig, Summary, evaluate, parse_metric
+from assay_sdk.engine.aggregate import Summary
 from assay_sdk.engine.forms import SCHEMA_INSTRUCTION
 from assay_sdk.engine.prompt import INTRO
+from assay_sdk.engine.result import Row, RowScore
+from assay_sdk.engine.run import evaluate
+from assay_sdk.engine.spec import LLMJudgeMetric, RunConfig, parse_metric
 from tests.engine.deviations import JUDGE, Deviation
 from tests.engine.golden import cases, differences
 from tests.engine.played import NO_WAITING, Played

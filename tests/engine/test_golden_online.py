@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from assay_sdk.engine import Model, Row, RowScore, RunConfigOnlineModel, evaluate, parse_metric
+from assay_sdk.engine.result import Row, RowScore
+from assay_sdk.engine.run import evaluate
+from assay_sdk.engine.spec import Model, RunConfigOnlineModel, parse_metric
 from tests.engine.deviations import ONLINE
 from tests.engine.golden import cases, differences
 from tests.engine.played import NO_WAITING, Played

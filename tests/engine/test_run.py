@@ -7,20 +7,12 @@ from typing import Any
 
 import pytest
 
-from assay_sdk.engine import (
-    DatasetError,
-    Form,
-    FormState,
-    Metric,
-    Retry,
-    Row,
-    RowScore,
-    RunAborted,
-    RunConfig,
-    ScoreState,
-    evaluate,
-    run,
-)
+from assay_sdk.engine.errors import DatasetError, RunAborted
+from assay_sdk.engine.forms import Form, FormState
+from assay_sdk.engine.pace import Retry
+from assay_sdk.engine.result import Row, RowScore, ScoreState
+from assay_sdk.engine.run import evaluate, run
+from assay_sdk.engine.spec import Metric, RunConfig
 from tests.engine.wire import Asked, JudgeServer, Said, completion, refusal, serving
 
 QUICK = Retry(base=0.01)

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay_sdk.engine import LLMJudgeMetric, parse_metric
+from assay_sdk.engine.spec import LLMJudgeMetric, parse_metric
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class JudgeServer:
 
 
 @asynccontextmanager
-async def serving(answer: Answering) -> AsyncIterator[JudgeServer]:
+async def serving(answer: Answering, tls: ssl.SSLContext | None = None) -> AsyncIterator[JudgeServer]:
     """The server on a free port of this machine, for as long as the block lasts."""
     judge = JudgeServer(answer)
     connections: set[asyncio.Task[None]] = set()
@@ -118,7 +119,7 @@ async def serving(answer: Answering) -> AsyncIterator[JudgeServer]:
         connections.add(task)
         task.add_done_callback(connections.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     judge.port = server.sockets[0].getsockname()[1]
     try:
         yield judge

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assay_sdk import Assay, AsyncAssay
 
+from assay_sdk import Assay, AsyncAssay
 from tests.sdk.stub import Stub
 
 RECORDINGS = Path(__file__).resolve().parent.parent / "contract" / "recordings"
@@ -33,9 +33,9 @@ class Either:
         self._loop = asyncio.new_event_loop() if kind == "async" else None
         self.client: Any = AsyncAssay(url, **options) if self._loop else Assay(url, **options)
 
-    def __call__(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         target = self.client
-        for part in name.split("."):
+        for part in method.split("."):
             target = getattr(target, part)
         return self.settle(lambda: target(*args, **kwargs))
 

@@ -28,7 +28,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. ``cut`` closes the connection after so many bytes of the body, 0 before the first byte of the reply."""
+    """One answer. ``cut`` hangs up after so many bytes of the body; with 0 not even the reply's head is sent."""
 
     status: int = 200
     body: bytes = b""

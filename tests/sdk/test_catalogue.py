@@ -9,14 +9,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import assay_sdk
 import assay_sdk.client
-import pytest
 from assay_sdk.client import assay, errors
 from assay_sdk.client.twins import AsyncResource, Resource, _Method
 
-PROMISED = """Assay AsyncAssay LLMJudgeMetric RangeScore RubricScore JSONScoreParser RegexScoreParser Model InferenceParams
-RunConfig RunConfigOnlineModel FilesetRef HuggingfaceStorage ConflictError NotFoundError""".split()
+PROMISED = {
+    *("Assay", "AsyncAssay", "LLMJudgeMetric", "RangeScore", "RubricScore", "JSONScoreParser", "RegexScoreParser"),
+    *("Model", "InferenceParams", "RunConfig", "RunConfigOnlineModel", "FilesetRef", "HuggingfaceStorage"),
+    *("ConflictError", "NotFoundError"),
+}
 HEAVY = {"httpx", "jinja2", "pydantic", "asyncio", "orjson"}
 PROBE = f"""
 import sys, time
@@ -34,7 +38,7 @@ def test_every_name_of_the_catalogue_can_be_imported() -> None:
 
 
 def test_the_catalogue_holds_what_was_promised() -> None:
-    assert set(PROMISED) <= set(assay_sdk.HOMES)
+    assert set(assay_sdk.HOMES) >= PROMISED
 
 
 def test_the_catalogue_holds_every_error() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from assay_sdk import (
     APIConnectionError,
     APIStatusError,
@@ -21,7 +22,6 @@ from assay_sdk import (
     ServerError,
     UnprocessableEntityError,
 )
-
 from tests.sdk.conftest import Either, recorded, secret
 from tests.sdk.stub import Reply, Stub, reply
 

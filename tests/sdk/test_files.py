@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assay_sdk import APIConnectionError, Assay, FilesetRef, HuggingfaceStorage, NotFoundError
 
+from assay_sdk import APIConnectionError, Assay, FilesetRef, HuggingfaceStorage, NotFoundError
 from tests.sdk.conftest import TIME, Either, recorded
 from tests.sdk.stub import Asked, Reply, Stub, reply
 
 FILESETS = "/apis/files/v2/workspaces/default/filesets"
 FILE = f"{FILESETS}/up/-/data/a.bin"
-STORED = reply({"file_ref": "default/up#data/a.bin", "file_url": "u", "path": "data/a.bin", "size": 5, "cache_status": None})
+STORED = reply(
+    {"file_ref": "default/up#data/a.bin", "file_url": "u", "path": "data/a.bin", "size": 5, "cache_status": None}
+)
 MEGABYTE = bytes(1024 * 1024)
 
 
@@ -82,7 +84,9 @@ def test_paths_that_lead_elsewhere_are_refused(stub: Stub, either: Either, path:
 # Down
 
 
-def ranged(content: bytes, cut: int, *, tag: Callable[[], str] = lambda: '"v1"', ranges: bool = True) -> Callable[[Asked], Reply]:
+def ranged(
+    content: bytes, cut: int, *, tag: Callable[[], str] = lambda: '"v1"', ranges: bool = True
+) -> Callable[[Asked], Reply]:
     """Serve a file as a server does that breaks every answer off after ``cut`` bytes."""
 
     def serve(asked: Asked) -> Reply:
@@ -160,7 +164,9 @@ def test_large_files_need_little_memory(stub: Stub, tmp_path: Path) -> None:
 def test_a_storage_travels_without_what_was_not_said(stub: Stub, either: Either) -> None:
     found = next(found for found in recorded("filesets-huggingface") if '"hf-tok"' in json.dumps(found["request"]))
     stub.on("POST", FILESETS, reply(found["response"]))
-    storage = HuggingfaceStorage(repo_id="nvidia/HelpSteer2", endpoint="http://hub.example:9092", token_secret="hf-token")
+    storage = HuggingfaceStorage(
+        repo_id="nvidia/HelpSteer2", endpoint="http://hub.example:9092", token_secret="hf-token"
+    )
     made = either("files.filesets.create", "hf-tok", storage=storage)
     assert stub.asked[0].json == found["request"]
     assert made.storage.original_revision == "main"
@@ -176,7 +182,11 @@ def test_a_reference_and_its_fragment() -> None:
 
 
 def test_deleting_may_be_told_to_cascade(stub: Stub, either: Either) -> None:
-    for address in (f"{FILESETS}/up", "/apis/entities/v2/workspaces/w", "/apis/secrets/v2/workspaces/default/secrets/k"):
+    for address in (
+        f"{FILESETS}/up",
+        "/apis/entities/v2/workspaces/w",
+        "/apis/secrets/v2/workspaces/default/secrets/k",
+    ):
         stub.on("DELETE", address, reply({"message": "gone", "id": "x"}))
     either("files.filesets.delete", "up", cascade=True)
     either("workspaces.delete", "w", cascade=True)

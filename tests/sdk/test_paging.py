@@ -4,7 +4,6 @@ from collections.abc import Callable
 from itertools import islice
 
 from assay_sdk import Assay
-
 from tests.sdk.conftest import Either, recorded, secret
 from tests.sdk.stub import Asked, Reply, Stub, reply
 

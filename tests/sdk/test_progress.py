@@ -3,6 +3,7 @@
 import io
 
 import pytest
+
 from assay_sdk.client.progress import Progress, bar, duration
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from assay_sdk import (
     EvaluationResult,
     FilesetRef,
@@ -21,7 +22,6 @@ from assay_sdk import (
     ScoreState,
 )
 from assay_sdk.client.result import Lines, aggregates, row_score
-
 from tests.judge import JudgeProcess
 from tests.sdk.conftest import Either
 from tests.sdk.stub import Reply, Stub, reply
@@ -40,7 +40,9 @@ def metric(url: str, **more: Any) -> LLMJudgeMetric:
     return LLMJudgeMetric(
         model=Model(url=url, name="assay-stand-in-judge", api_key_secret="judge-key"),
         scores=[RangeScore(name="helpfulness", minimum=0, maximum=4), RubricScore(name="tone", rubric=rubric)],
-        prompt_template={"messages": [{"role": "user", "content": "Question: {{item.prompt}}\nAnswer: {{item.response}}"}]},
+        prompt_template={
+            "messages": [{"role": "user", "content": "Question: {{item.prompt}}\nAnswer: {{item.response}}"}]
+        },
         **more,
     )
 
@@ -140,7 +142,9 @@ def test_a_score_that_is_not_there_names_those_that_are() -> None:
 
 
 def test_agreement_with_people_leaves_out_what_is_missing() -> None:
-    result = result_of(*[row(i, float(i), people=i) for i in range(4)], row(4, None, people=0), row(5, 1.0, people=None))
+    result = result_of(
+        *[row(i, float(i), people=i) for i in range(4)], row(4, None, people=0), row(5, 1.0, people=None)
+    )
     found = result.agreement("s", "people")
     assert (found.n, found.left_out) == (4, 2)
     assert found.statistics["pearson"].value == pytest.approx(1)
@@ -178,7 +182,7 @@ def test_pandas_is_asked_for_only_when_it_is_needed(monkeypatch: pytest.MonkeyPa
 
     class Pandas:
         @staticmethod
-        def DataFrame(records: list[dict[str, Any]], index: list[int]) -> Any:  # noqa: N802
+        def DataFrame(records: list[dict[str, Any]], index: list[int]) -> Any:
             asked.append((records, index))
             return "frame"
 
@@ -189,9 +193,9 @@ def test_pandas_is_asked_for_only_when_it_is_needed(monkeypatch: pytest.MonkeyPa
 
 
 def test_odd_values_on_the_wire() -> None:
-    line = b'{"row_index": 0, "item": {}, "metrics": {"m": [{"name": "a", "value": "NaN"}, {"name": "a.label", "value": ""}, '
-    line += b'{"name": "b", "value": null}, {"name": "c.label", "value": 2}]}, "metric_errors": {"m": "broke"}}'
-    read = row_score(line)
+    outputs = [("a", "NaN"), ("a.label", ""), ("b", None), ("c.label", 2)]
+    metrics = {"m": [{"name": name, "value": value} for name, value in outputs]}
+    read = row_score(orjson.dumps({"row_index": 0, "item": {}, "metrics": metrics, "metric_errors": {"m": "broke"}}))
     a, b, c = read.metrics["m"]
     assert (a.value, a.label, a.state, a.reason) == (None, "", ScoreState.UNPARSEABLE, "broke")
     assert (b.value, c.name, c.value) == (None, "c.label", 2.0)

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+
 from assay_sdk import (
     FilesetRef,
     InferenceParams,
@@ -17,12 +18,13 @@ from assay_sdk import (
     StructuredOutput,
 )
 from assay_sdk.client.submission import bundle, dataset_spec, job_spec
-
 from tests.sdk.conftest import Either, recorded
 from tests.sdk.stub import Stub, reply
 
 SUBMITTED = next(
-    found for found in recorded("evaluate-job-0.6") if found["path"].endswith("evaluate/jobs") and found["status"] == 201
+    found
+    for found in recorded("evaluate-job-0.6")
+    if found["path"].endswith("evaluate/jobs") and found["status"] == 201
 )
 JOBS = "/apis/evaluator/v2/workspaces/llm-as-judge-tutorial/evaluate/jobs"
 SPEC = SUBMITTED["request"]["spec"]
@@ -82,7 +84,8 @@ def test_the_digest_is_of_the_metric_as_it_is_sent() -> None:
 def test_a_rubric_declares_its_label() -> None:
     rubric = [{"label": "good", "value": 1}, {"label": "bad", "value": 0}]
     metric = LLMJudgeMetric(
-        model=Model(url="http://j/v1", name="m", api_key_secret="team/my-key"), scores=[RubricScore(name="tone", rubric=rubric)]
+        model=Model(url="http://j/v1", name="m", api_key_secret="team/my-key"),
+        scores=[RubricScore(name="tone", rubric=rubric)],
     )
     sent = bundle(metric)
     assert [output["name"] for output in sent["outputs"]] == ["tone", "tone.label"]
@@ -99,13 +102,18 @@ def test_datasets() -> None:
 
 def test_stored_metrics_are_named_and_none_is_a_mistake() -> None:
     assert job_spec("m1", [{}], workspace="w")["metrics"] == ["m1"]
-    assert [type(found) for found in job_spec([tutorial_metric(), "w/m2"], [{}], workspace="w")["metrics"]] == [dict, str]
+    assert [type(found) for found in job_spec([tutorial_metric(), "w/m2"], [{}], workspace="w")["metrics"]] == [
+        dict,
+        str,
+    ]
     with pytest.raises(ValueError, match="no metric"):
         job_spec([], [{}], workspace="w")
 
 
 def test_a_stored_metric_is_the_same_bundle(stub: Stub, either: Either) -> None:
-    [made] = [found for found in recorded("metrics-store") if found["method"] == "POST" and found["path"].endswith("/m4")]
+    [made] = [
+        found for found in recorded("metrics-store") if found["method"] == "POST" and found["path"].endswith("/m4")
+    ]
     stub.on("POST", "/apis/evaluator/v2/workspaces/default/metrics/m4", reply(made["response"], 201))
     stored = either("evaluator.metrics.create", "m4", tutorial_metric(), project="p")
     assert stub.asked[0].json == bundle(tutorial_metric())

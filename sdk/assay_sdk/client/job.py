@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
-
 from assay_sdk.client.archive import unpack
 from assay_sdk.client.errors import (
     APIConnectionError,
@@ -19,7 +17,7 @@ from assay_sdk.client.errors import (
     NotFoundError,
 )
 from assay_sdk.client.progress import Progress, progress_for
-from assay_sdk.client.result import EvaluationResult, Lines, aggregates, row_score
+from assay_sdk.client.result import EvaluationResult, Lines, row_score
 from assay_sdk.client.values import JobInfo, JobStatus, LogLine, ResultInfo
 from assay_sdk.engine.result import RowScore
 
@@ -137,10 +135,10 @@ class Job:
         Raises ``JobFailed`` if it failed, ``AssayError`` if it is not done.
         """
         try:
-            summary = self._jobs.download(self.name, "aggregate-scores", workspace=self.workspace)
+            scores = self._jobs.aggregate_scores(self.name, workspace=self.workspace)
         except NotFoundError:
             raise missing_result(f"{self.workspace}/{self.name}", self.status()) from None
-        return EvaluationResult.of_job(self.row_scores(), aggregates(orjson.loads(summary)))
+        return EvaluationResult.of_job(self.row_scores(), scores)
 
     def row_scores(self) -> Iterator[RowScore]:
         """Iterate over the row scores of a completed job as they arrive, however many there are."""
@@ -222,11 +220,11 @@ class AsyncJob:
         Raises ``JobFailed`` if it failed, ``AssayError`` if it is not done.
         """
         try:
-            summary = await self._jobs.download(self.name, "aggregate-scores", workspace=self.workspace)
+            scores = await self._jobs.aggregate_scores(self.name, workspace=self.workspace)
         except NotFoundError:
             raise missing_result(f"{self.workspace}/{self.name}", await self.status()) from None
         rows = [row async for row in self.row_scores()]
-        return EvaluationResult.of_job(rows, aggregates(orjson.loads(summary)))
+        return EvaluationResult.of_job(rows, scores)
 
     async def row_scores(self) -> AsyncIterator[RowScore]:
         """Iterate over the row scores of a completed job as they arrive, however many there are."""

@@ -11,6 +11,7 @@ import orjson
 from assay_sdk.client.call import Call, Paged, filter_text, many, nothing, one, path, whole
 from assay_sdk.client.files import Arriving
 from assay_sdk.client.job import AsyncJob, Job
+from assay_sdk.client.result import AggregateScore, aggregates
 from assay_sdk.client.transport import AsyncTransport, Transport
 from assay_sdk.client.twins import AsyncResource, Awaits, Lists, ListsAsync, Resource, Sends
 from assay_sdk.client.values import JobInfo, JobStatus, LogLine, ResultInfo
@@ -74,6 +75,12 @@ class JobCalls(Generic[J]):
         address = self.path(workspace, name, "results", result, "download")
         return Call("GET", address, whole, accept="application/octet-stream")
 
+    def aggregate_scores(self, name: str, *, workspace: str | None = None) -> Call[tuple[AggregateScore, ...]]:
+        """Return the aggregate scores of a completed job. Raises ``NotFoundError`` while there are none."""
+        address = self.path(workspace, name, "results", "aggregate-scores", "download")
+        read: Callable[[bytes], tuple[AggregateScore, ...]] = lambda body: aggregates(orjson.loads(body))  # noqa: E731
+        return Call("GET", address, read, accept="application/octet-stream")
+
     def log_page(self, name: str, cursor: str | None, workspace: str | None) -> Call["LogPage"]:
         """Return a page of a job's log."""
         query = {"limit": LOG_PAGE, "page_cursor": cursor}
@@ -119,6 +126,7 @@ class Jobs(Resource[JobCalls[Job]]):
     delete = Sends(JobCalls[Job].delete)
     results = Sends(JobCalls[Job].results)
     download = Sends(JobCalls[Job].download)
+    aggregate_scores = Sends(JobCalls[Job].aggregate_scores)
     retrieve = Sends(JobCalls[Job].retrieve)
     list = Lists(JobCalls[Job].list)
 
@@ -155,6 +163,7 @@ class AsyncJobs(AsyncResource[JobCalls[AsyncJob]]):
     delete = Awaits(JobCalls[AsyncJob].delete)
     results = Awaits(JobCalls[AsyncJob].results)
     download = Awaits(JobCalls[AsyncJob].download)
+    aggregate_scores = Awaits(JobCalls[AsyncJob].aggregate_scores)
     retrieve = Awaits(JobCalls[AsyncJob].retrieve)
     list = ListsAsync(JobCalls[AsyncJob].list)
 

@@ -8,6 +8,8 @@ from typing import TextIO
 
 REDRAW_SECONDS = 0.1
 LINE_SECONDS = 5.0
+PACE_SECONDS = 0.5
+"""Before that a rate would be a guess."""
 
 
 class Progress:
@@ -51,7 +53,10 @@ class Progress:
     def _pace(self, done: int, total: int) -> list[str]:
         if self._first is None or done <= self._first[1]:
             return []
-        rate = (done - self._first[1]) / max(1e-6, self._clock() - self._first[0])
+        seconds = self._clock() - self._first[0]
+        if seconds < PACE_SECONDS:
+            return []
+        rate = (done - self._first[1]) / seconds
         left = (total - done) / rate
         return [f"{rate:.1f} rows/s", *([f"{duration(left)} left"] if done < total else [])]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from assay_sdk.client.errors import AssayError
 from assay_sdk.client.values import Value
 from assay_sdk.engine.agree import Agreement, agreement
 from assay_sdk.engine.result import Call, Failure, RowScore, Score, ScoreState
@@ -154,8 +155,14 @@ def aggregates(document: dict[str, Any]) -> tuple[AggregateScore, ...]:
 
 
 def row_score(line: bytes) -> RowScore:
-    """Read a line of the row-scores document."""
-    row = orjson.loads(line)
+    """Read a line of the row-scores document; raises ``AssayError`` if it is none."""
+    try:
+        return _row_score(orjson.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AssayError(f"a row score that is not what the platform sends: {type(error).__name__}: {error}") from None
+
+
+def _row_score(row: dict[str, Any]) -> RowScore:
     errors = row.get("metric_errors") or {}
     states = row.get("states") or {}
     metrics = {key: _scores(outputs, states.get(key) or {}, errors.get(key)) for key, outputs in row["metrics"].items()}

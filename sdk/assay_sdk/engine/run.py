@@ -29,8 +29,9 @@ from assay_sdk.engine.spec import (
     RunConfigOnlineModel,
     metric_keys,
 )
+from assay_sdk.engine.streams import open_transport
 from assay_sdk.engine.target import Target, target_settings
-from assay_sdk.engine.transport import HttpxTransport, Transport
+from assay_sdk.engine.transport import Transport
 
 TIMEOUT_SECONDS = 600.0
 
@@ -140,7 +141,7 @@ class _Lines:
     """What the callers of one run share."""
 
     transport: Transport
-    api_keys: Mapping[str, str]
+    api_keys: Mapping[str, str] = field(repr=False)
     forms: FormState
     parallelism: int
     retry: Retry
@@ -211,5 +212,5 @@ async def _opened(transport: Transport | None) -> AsyncIterator[Transport]:
     if transport is not None:
         yield transport
         return
-    async with HttpxTransport() as own:
+    async with open_transport() as own:
         yield own

@@ -1,0 +1,223 @@
+"""What may be deleted, what stands in the way and what goes along: one table, for every way in.
+
+Nothing is deleted from under something that refers to it: a delete is refused while there is something in the way,
+and a cascade removes that first. What the platform itself made goes along and blocks nothing: members and eval results
+with their workspace, a job's result fileset, shards and row scores with the job (the last by the database's cascades).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from django.apps import apps
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Model, Q, QuerySet
+
+from assay.platform.errors import Conflict, NotFound
+from assay.workspaces.models import DEFAULT
+
+TERMINAL = ("completed", "error", "cancelled")
+"""The states of a job (``assay.jobs.models.State``) that it never leaves."""
+SHOWN = 3
+"""Blockers that a refusal names before it counts the rest."""
+BATCH = 500
+"""Keys in one statement."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    word: str
+    model: str
+    missing: str
+    """The contract's sentence when there is none of that name."""
+    blocked_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The kinds that may refer to this one, and the fields in which they do."""
+    takes: dict[str, Q] = field(default_factory=dict)
+    """What goes along: the fields in which it refers to this one, and which of its rows."""
+
+
+# In the order of a cascade: each kind comes before what it refers to.
+KINDS = (
+    Kind("job", "jobs.Job", "Job '{name}' not found in workspace '{workspace}'.", takes={"result_of": Q()}),
+    Kind(
+        "fileset",
+        "filesets.Fileset",
+        "Fileset '{name}' not found in workspace '{workspace}'",
+        blocked_by={"job": ("dataset_fileset", "result_fileset")},
+    ),
+    Kind(
+        "secret",
+        "secrets.Secret",
+        "Secret {workspace}/{name} not found",
+        blocked_by={"job": ("job_secrets__secret",), "fileset": ("token_secret",)},
+    ),
+    Kind("metric", "evaluator.StoredMetric", "Metric not found: {workspace}/{name}"),
+    Kind("project", "workspaces.Project", "Project '{name}' not found in workspace '{workspace}'"),
+    Kind("eval result", "evaluator.EvalResult", "Result not found: {workspace}/{name}"),
+    Kind(
+        "workspace",
+        "workspaces.Workspace",
+        "Workspace '{name}' not found",
+        blocked_by=dict.fromkeys(("job", "fileset", "secret", "metric", "project"), ("workspace",)),
+        takes={"workspace": Q(made_by_job=True)},
+    ),
+)
+BY_WORD = {kind.word: kind for kind in KINDS}
+ORDER = ("metric", "project", "job", "fileset", "secret")
+"""The order that a refusal recommends; the first two only where there are any."""
+
+
+@dataclass(frozen=True)
+class Blocker:
+    kind: str
+    name: str
+    """With its workspace, ``team/helpfulness``: a job may use what another workspace holds."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}'"
+
+
+Keys = dict[str, set[Any]]
+"""Primary keys by the word of their kind."""
+
+
+def delete(target: Model, *, cascade: bool = False) -> None:
+    """Delete ``target`` and what goes along with it, all or nothing; with ``cascade`` first what stands in the way.
+
+    Raises ``Conflict`` when something stands in the way, when a job is not over yet, and for the default workspace;
+    ``NotFound`` when someone else was quicker.
+    """
+    kind = _kind_of(target)
+    try:
+        with transaction.atomic():
+            _delete(kind, target, cascade)
+    except IntegrityError:
+        # Whoever made it committed first; the deferred foreign keys found out when we did.
+        raise Conflict(
+            f"{kind.word.capitalize()} '{target}' was not deleted: something that refers to it was made meanwhile. "
+            "Look again before you repeat it."
+        ) from None
+    except OperationalError as error:
+        if "deadlock" not in str(error):
+            raise
+        raise Conflict(
+            f"{kind.word.capitalize()} '{target}' was not deleted: it is being changed. Try again."
+        ) from None
+
+
+def blockers(target: Model) -> list[Blocker]:
+    """Return what stands in the way of deleting ``target``; empty when it may go."""
+    return _named(_in_the_way(_with_company({_kind_of(target).word: {target.pk}})))
+
+
+def preview(target: Model) -> list[Blocker]:
+    """Return what a cascade would remove before ``target``, in its order; not what the platform made by itself."""
+    word = _kind_of(target).word
+    going = _with_company({word: {target.pk}})
+    while more := _in_the_way(going):
+        going = _with_company(_joined(going, more))
+    going[word].discard(target.pk)
+    return _named(going)
+
+
+def _delete(kind: Kind, target: Model, cascade: bool) -> None:
+    # The lock holds off whoever is about to refer to it, until we commit.
+    if not _rows(kind).select_for_update().filter(pk=target.pk).values_list("pk", flat=True):
+        workspace, _, name = str(target).rpartition("/")
+        raise NotFound(kind.missing.format(workspace=workspace, name=name))
+    if kind.word == "workspace" and str(target) == DEFAULT:
+        raise Conflict(f"Workspace '{DEFAULT}' belongs to the platform and cannot be deleted.")
+    going = _with_company({kind.word: {target.pk}})
+    _refuse_unfinished(going)
+    while found := _in_the_way(going):
+        if not cascade:
+            raise Conflict(_refusal(kind, target, _named(found)))
+        going = _with_company(_joined(going, found))
+        _refuse_unfinished(going)
+    for each in KINDS:
+        for keys in _batches(going.get(each.word, ())):
+            # `only`: the collector needs no more of a row, and a job's spec may hold a whole dataset.
+            _rows(each).filter(pk__in=keys).only("pk").delete()
+
+
+def _refuse_unfinished(going: Keys) -> None:
+    for keys in _batches(going.get("job", ())):
+        job = _rows(BY_WORD["job"]).filter(pk__in=keys).exclude(state__in=TERMINAL).values_list("name", "state").first()
+        if job is not None:
+            raise Conflict(
+                f"Cannot delete job '{job[0]}' while it is '{job[1]}'. "
+                "Cancel the job and wait for it to reach a terminal state before deleting."
+            )
+
+
+def _refusal(kind: Kind, target: Model, found: list[Blocker]) -> str:
+    verb = "still holds" if kind.word == "workspace" else "is still used by"
+    named = ", ".join(str(blocker) for blocker in found[:SHOWN])
+    rest = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    present = {blocker.kind for blocker in found}
+    order = ", ".join(f"{word}s" for word in ORDER if word in present or word not in {"metric", "project"})
+    return (
+        f"{kind.word.capitalize()} '{target}' {verb} {named}{rest}. Delete in this order: {order}, workspace. "
+        "Or repeat the request with ?cascade=true to delete what is in the way first."
+    )
+
+
+# Reading the table
+
+
+def _kind_of(target: Model) -> Kind:
+    return next(kind for kind in KINDS if kind.model == target._meta.label)
+
+
+def _rows(kind: Kind) -> QuerySet[Any]:
+    rows: QuerySet[Any] = apps.get_model(kind.model)._default_manager.all()
+    return rows
+
+
+def _with_company(going: Keys) -> Keys:
+    """Return ``going`` with what goes along; only filesets do so by the table."""
+    company = {
+        key
+        for word, keys in going.items()
+        for by, which in BY_WORD[word].takes.items()
+        for batch in _batches(keys)
+        for key in _rows(BY_WORD["fileset"]).filter(which, **{f"{by}__in": batch}).values_list("pk", flat=True)
+    }
+    return _joined(going, {"fileset": company})
+
+
+def _in_the_way(going: Keys) -> Keys:
+    """Return what refers to something of ``going`` without being part of it."""
+    found: Keys = {}
+    for word, keys in going.items():
+        for by, fields in BY_WORD[word].blocked_by.items():
+            for name in fields:
+                for batch in _batches(keys):
+                    rows = _rows(BY_WORD[by]).filter(**{f"{name}__in": batch})
+                    found.setdefault(by, set()).update(rows.values_list("pk", flat=True))
+    left = {word: keys - going.get(word, set()) for word, keys in found.items()}
+    return {word: keys for word, keys in left.items() if keys}
+
+
+def _named(found: Keys) -> list[Blocker]:
+    named = []
+    for kind in KINDS:
+        made_here = Q(made_by_job=True) if kind.word == "fileset" else Q(pk__in=())
+        for keys in _batches(found.get(kind.word, ())):
+            rows = _rows(kind).filter(pk__in=keys).exclude(made_here).order_by("pk")
+            named += [
+                Blocker(kind.word, f"{workspace}/{name}")
+                for workspace, name in rows.values_list("workspace__name", "name")
+            ]
+    return named
+
+
+def _joined(some: Keys, more: Keys) -> Keys:
+    return {word: some.get(word, set()) | more.get(word, set()) for word in {*some, *more}}
+
+
+def _batches(keys: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(sorted(keys))
+    while batch := list(islice(rest, BATCH)):
+        yield batch

@@ -1,0 +1,113 @@
+"""The scores a judge gives, and how each is read from its reply, as they travel on the wire."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from assay_sdk.engine.model import Spec
+from assay_sdk.engine.paths import find, steps_of
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Number = int | Finite
+
+
+class JSONScoreParser(Spec):
+    """Reads a score from a JSON reply: the literal top-level key `json_path`, else the place it leads to as a path."""
+
+    type: Literal["json"] = "json"
+    json_path: str
+
+
+class RegexScoreParser(Spec):
+    """Reads a score from the first group of a pattern: at the start of the reply, or its first or last match."""
+
+    type: Literal["regex"] = "regex"
+    pattern: str
+    method: Literal["match", "search", "last"] = "match"
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"the pattern does not compile: {error}") from error
+        return pattern
+
+
+class _Score(Spec):
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    description: str | None = None
+    parser: JSONScoreParser | RegexScoreParser = Field(
+        default_factory=lambda: JSONScoreParser(json_path=""), discriminator="type"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_by_name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("parser") is None and isinstance(data.get("name"), str):
+            return {**data, "parser": {"type": "json", "json_path": data["name"]}}
+        return data
+
+
+class RangeScore(_Score):
+    """A number between `minimum` and `maximum`, both included."""
+
+    minimum: Number
+    maximum: Number
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "RangeScore":
+        if not self.minimum < self.maximum:
+            raise ValueError("minimum must be below maximum")
+        return self
+
+
+class RubricItem(Spec):
+    """One grade of a rubric."""
+
+    label: str
+    value: Number
+    description: str | None = None
+
+
+class RubricScore(_Score):
+    """One of a few labels, each worth a number."""
+
+    rubric: list[RubricItem] = Field(min_length=2)
+
+
+def _kind_of(score: Any) -> str:
+    has_rubric = "rubric" in score if isinstance(score, dict) else isinstance(score, RubricScore)
+    return "rubric" if has_rubric else "range"
+
+
+JudgeScore = Annotated[
+    Annotated[RangeScore, Tag("range")] | Annotated[RubricScore, Tag("rubric")], Discriminator(_kind_of)
+]
+
+
+def schema_of(score: RangeScore | RubricScore) -> dict[str, Any]:
+    """The JSON schema of the value a score is read from."""
+    if isinstance(score, RubricScore):
+        return {"type": "string", "enum": [item.label for item in score.rubric]}
+    kind = "integer" if isinstance(score.minimum, int) else "number"
+    return {"type": kind, "minimum": score.minimum, "maximum": score.maximum}
+
+
+def check_property(schema: dict[str, Any], score: RangeScore | RubricScore) -> None:
+    """Raises ValueError if a reply that follows the schema would not hold the score."""
+    assert isinstance(score.parser, JSONScoreParser)
+    path = score.parser.json_path
+    properties = schema.get("properties")
+    if schema.get("type") != "object" or not isinstance(properties, dict):
+        raise ValueError("structured_output.schema must be an object schema with properties")
+    nested = [part for step in steps_of(path) for part in ("properties", step)][1:]
+    found = properties.get(path) or find(properties, nested)
+    if not isinstance(found, dict):
+        raise ValueError(f"structured_output.schema has no property '{path}', where score '{score.name}' is read")
+    wanted = {"string"} if isinstance(score, RubricScore) else {"number", "integer", "boolean"}
+    given = found.get("type", list(wanted))  # a property without a type (an enum, a reference) may well be right
+    if not wanted & {str(kind) for kind in (given if isinstance(given, list) else [given])}:
+        raise ValueError(f"property '{path}' of structured_output.schema must be a {' or '.join(sorted(wanted))}")

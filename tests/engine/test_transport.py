@@ -1,0 +1,265 @@
+"""Both transports against real sockets: what goes over the wire, and what each way of failing is called."""
+
+import asyncio
+import contextlib
+import gzip
+import shutil
+import ssl
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from assay_sdk.engine.errors import TransportFailure
+from assay_sdk.engine.streams import StreamTransport, open_transport
+from assay_sdk.engine.transport import HTTPReply, HttpxTransport
+from tests.engine.wire import Asked, Said, completion, serving
+
+AnyTransport = HttpxTransport | StreamTransport
+TRANSPORTS = [HttpxTransport, StreamTransport]
+HELLO = b'{"messages": [{"role": "user", "content": "hello"}]}'
+
+
+@pytest.fixture(params=TRANSPORTS, ids=["httpx", "streams"])
+def make(request: pytest.FixtureRequest) -> Callable[..., AnyTransport]:
+    kind: Callable[..., AnyTransport] = request.param
+    return kind
+
+
+async def post(transport: AnyTransport, url: str, timeout: float = 5.0, **headers: str) -> HTTPReply:
+    sent = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return await transport.post(url, headers=sent, body=HELLO, timeout=timeout)
+
+
+async def failure(
+    make: Callable[..., AnyTransport], url: str, timeout: float = 5.0, **headers: str
+) -> TransportFailure:
+    async with make() as transport:
+        with pytest.raises(TransportFailure) as caught:
+            await post(transport, url, timeout, **headers)
+    assert caught.value.__cause__ is None
+    return caught.value
+
+
+def raw(head: str, body: bytes = b"") -> Callable[[Asked], Awaitable[Said]]:
+    async def answer(_: Asked) -> Said:
+        return Said(raw=head.replace("\n", "\r\n").encode() + body)
+
+    return answer
+
+
+async def hello(_: Asked) -> Said:
+    return completion("hi")
+
+
+def test_headers_body_and_address_arrive_and_connections_are_used_again(make: Callable[..., AnyTransport]) -> None:
+    async def test() -> None:
+        async with serving(hello) as server, make() as transport:
+            url = server.url + "?version=2&q=a b"
+            replies = [await post(transport, url, x_team="blue") for _ in range(3)]
+        assert [reply.status for reply in replies] == [200, 200, 200]
+        assert replies[0].headers["content-type"] == "application/json"
+        assert server.connections == 1
+        asked = server.asked[0]
+        assert asked.path in ("/v1/chat/completions?version=2&q=a%20b", "/v1/chat/completions?version=2&q=a+b")
+        assert asked.text == "hello"
+        assert asked.headers["x-team"] == "blue"
+        assert asked.headers["host"] == f"127.0.0.1:{server.port}"
+
+    asyncio.run(test())
+
+
+def test_as_many_connections_as_calls_in_flight(make: Callable[..., AnyTransport]) -> None:
+    gate = asyncio.Event()
+
+    async def answer(asked: Asked) -> Said:
+        if asked.number == 40:
+            gate.set()
+        await gate.wait()
+        return completion("hi")
+
+    async def test() -> None:
+        async with serving(answer) as server, make() as transport:
+            await asyncio.gather(*(post(transport, server.url) for _ in range(40)))
+            await asyncio.gather(*(post(transport, server.url) for _ in range(40)))
+        assert server.connections == 40
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "expected"),
+    [
+        ("HTTP/1.1 200 OK\nContent-Length: 2\n\n", b"{}", b"{}"),
+        (
+            "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n",
+            b'3;x=y\r\n{"a\r\n4\r\n": 1\r\n1\r\n}\r\n0\r\nX: y\r\n\r\n',
+            b'{"a": 1}',
+        ),
+        ("HTTP/1.1 200 OK\n\n", b"until the end", b"until the end"),
+        ("HTTP/1.0 200 OK\nContent-Length: 2\n\n", b"{}", b"{}"),
+        ("HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\nContent-Length: 2\n\n", b"{}", b"{}"),
+        ("HTTP/1.1 200\nContent-Length: 2\n\n", b"{}", b"{}"),
+        ("HTTP/1.1 200 OK\nContent-Encoding: gzip\nConnection: close\n\n", gzip.compress(b"{}"), b"{}"),
+    ],
+    ids=["length", "chunks", "until close", "old", "interim", "no reason", "gzip unasked"],
+)
+def test_ways_to_send_a_body(make: Callable[..., AnyTransport], head: str, body: bytes, expected: bytes) -> None:
+    async def test() -> None:
+        async with serving(raw(head, body)) as server, make() as transport:
+            reply = await post(transport, server.url)
+        assert (reply.status, reply.body) == (200, expected)
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("", b""),
+        ("HTTP/1.1 200 OK\nContent-Length: 20\n\n", b"half"),
+        ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n", b"zz\r\n"),
+        ("SSH-2.0-OpenSSH_9.6\n\n", b""),
+    ],
+    ids=["closed at once", "cut off", "bad chunk", "not HTTP"],
+)
+def test_broken_replies_are_worth_another_attempt(make: Callable[..., AnyTransport], head: str, body: bytes) -> None:
+    async def test() -> None:
+        async with serving(raw(head, body)) as server:
+            error = await failure(make, server.url)
+        assert (error.kind, error.temporary) == ("protocol", True)
+        assert f"127.0.0.1:{server.port}" in str(error)
+
+    asyncio.run(test())
+
+
+def test_hanging_server_times_out_and_the_next_call_is_not_harmed(make: Callable[..., AnyTransport]) -> None:
+    async def answer(asked: Asked) -> Said:
+        if asked.number == 1:
+            await asyncio.sleep(60)
+        return completion(f"answer {asked.number}")
+
+    async def test() -> None:
+        async with serving(answer) as server, make() as transport:
+            with pytest.raises(TransportFailure, match=r"did not answer within 0\.1 s") as caught:
+                await post(transport, server.url, timeout=0.1)
+            assert (caught.value.kind, caught.value.temporary) == ("timeout", True)
+            assert b"answer 2" in (await post(transport, server.url)).body
+
+    asyncio.run(test())
+
+
+def test_cancelled_call_leaves_nothing_behind(make: Callable[..., AnyTransport]) -> None:
+    arrived = asyncio.Event()
+
+    async def answer(_: Asked) -> Said:
+        arrived.set()
+        await asyncio.sleep(60)
+        return completion("hi")
+
+    async def test() -> None:
+        async with serving(answer) as server, make() as transport:
+            call = asyncio.create_task(post(transport, server.url))
+            await arrived.wait()
+            call.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await call
+            assert call.cancelled()
+
+    asyncio.run(test())
+
+
+def test_refused_connection_and_unknown_host_say_what_to_check(make: Callable[..., AnyTransport]) -> None:
+    async def test() -> None:
+        async with serving(hello) as server:
+            url = server.url
+        error = await failure(make, url)
+        assert error.kind == "connect"
+        assert "refuses connections. Is the server running" in str(error)
+        error = await failure(make, "http://no-such-host.invalid/v1/chat/completions")
+        assert error.kind == "dns"
+        assert str(error) == "Cannot resolve host 'no-such-host.invalid'. Check the model's url."
+
+    asyncio.run(test())
+
+
+def test_too_long_a_reply_is_given_up(make: Callable[..., AnyTransport]) -> None:
+    async def test() -> None:
+        long = b"x" * 3_000_000
+        for head, body in (("HTTP/1.1 200 OK\n\n", long), ("HTTP/1.1 200 OK\nContent-Length: 3000000\n\n", long)):
+            async with serving(raw(head, body)) as server:
+                error = await failure(lambda: make(max_reply_bytes=2**20), server.url)
+            assert str(error) == f"127.0.0.1:{server.port} sent more than 1 MiB."
+            assert not error.temporary
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("key", ["sk-secret\r\nx-evil: 1", "sk-secret-ключ"])
+def test_key_that_fits_no_header_is_not_quoted(make: Callable[..., AnyTransport], key: str) -> None:
+    async def test() -> None:
+        async with serving(hello) as server:
+            error = await failure(make, server.url, authorization=f"Bearer {key}")
+        assert not server.asked
+        assert "sk-secret" not in repr(error)
+        assert not error.temporary
+
+    asyncio.run(test())
+
+
+def certificate(folder: Path) -> Path:
+    """A self-signed certificate for this machine, with its key, in one file."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    pem, key = folder / "cert.pem", folder / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(pem)]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    pem.write_bytes(pem.read_bytes() + key.read_bytes())
+    return pem
+
+
+def test_secure_connections_are_checked(
+    make: Callable[..., AnyTransport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+
+    async def test() -> None:
+        async with serving(hello, tls=context) as server:
+            url = server.url.replace("http:", "https:")
+            error = await failure(make, url)
+            assert (error.kind, error.temporary) == ("tls", False)
+            assert "certificate is not trusted" in str(error)
+            monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+            async with make() as transport:
+                assert (await post(transport, url)).status == 200
+
+    asyncio.run(test())
+
+
+def test_secure_address_of_a_plain_server_is_told_from_a_bad_certificate(make: Callable[..., AnyTransport]) -> None:
+    def answer_in_plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async def test() -> None:
+        server = await asyncio.start_server(answer_in_plain, "127.0.0.1", 0)
+        async with server:
+            error = await failure(make, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+        assert (error.kind, error.temporary) == ("tls", True)
+        assert "certificate" not in str(error)
+
+    asyncio.run(test())
+
+
+def test_proxies_of_the_environment_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    assert isinstance(open_transport(), StreamTransport)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert isinstance(open_transport(), HttpxTransport)
