@@ -35,7 +35,7 @@ def read(job: Job, steps: Collection[str], *, limit: int = 100, cursor: str | No
     Raises ``BadRequest`` for a cursor that did not come from a page.
     """
     forwards, bound = _place(cursor) if cursor else (True, 0)
-    lines = LogLine.objects.filter(step__in=steps)
+    lines = LogLine.objects.filter(job=job, step__in=steps)
     if forwards:
         found = list(lines.filter(pk__gt=bound).order_by("pk")[: limit + 1])
         page, more_after, more_before = found[:limit], len(found) > limit, bool(cursor)

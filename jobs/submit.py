@@ -65,11 +65,19 @@ def submit(
             logs.write(job, f"Job '{workspace.name}/{name}' submitted.")
             transaction.on_commit(lambda: wake(job.pk))
     except IntegrityError:
-        raise Conflict(
+        raise Conflict(_clash(workspace, name)) from None
+    return job
+
+
+def _clash(workspace: Workspace, name: str) -> str:
+    if Job.objects.filter(workspace=workspace, name=name).exists():
+        return (
             f"Job '{name}' already exists in workspace '{workspace.name}'. Choose a different job name or delete the "
             "existing job before creating a new one."
-        ) from None
-    return job
+        )
+    if Fileset.objects.filter(workspace=workspace, name=f"job-fileset-{name}").exists():
+        return f"Fileset '{workspace.name}/job-fileset-{name}' stands where the job's results would go. Choose a different job name."
+    return "Something that the job refers to was deleted meanwhile. Look again before you repeat it."
 
 
 def generated_name() -> str:

@@ -59,7 +59,7 @@ class WireModels(PydanticExtension):  # type: ignore[no-untyped-call]
 class WireSchema(AutoSchema):
     """Describes an endpoint: its body is JSON unless it says otherwise, though no parser of DRF's reads it."""
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         # Not the class's own text, which may be inherited and is meant for its reader.
         return str(get_doc(getattr(self.view, self.method.lower())))
 

@@ -86,7 +86,7 @@ def test_outputs_are_those_that_clients_derive() -> None:
     assert [output.model_dump() for output in metric.outputs()] == [
         {"name": "helpfulness", "description": "How helpful?", "value_json_schema": number},
         {"name": "tone", "description": None, "value_json_schema": number},
-        {"name": "tone.label", "description": None, "value_json_schema": label},
+        {"name": "tone.label", "description": "Selected rubric label for tone", "value_json_schema": label},
     ]
     assert (metric.key, metric.secret_refs()) == ("llm-judge", ["nvidia-api-key"])
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from assay_sdk import (
+    Assay,
     AuthenticationError,
     ConflictError,
     FilesetRef,
@@ -183,12 +184,12 @@ def test_projects(room: Either) -> None:
     room("workspaces.projects.delete", "p1")
 
 
-def test_a_stranger_is_told_to_sign_in(tmp_path: Path, client_of: Callable[..., Either]) -> None:
+def test_a_stranger_is_told_to_sign_in(tmp_path: Path) -> None:
     with PlatformProcess(tmp_path / "data", ASSAY_AUTH="on") as locked:
-        stranger = client_of(locked.url, login=("mallory", "guess"))
-        assert stranger("health").status == "ready"
-        with pytest.raises(AuthenticationError):
-            stranger("workspaces.retrieve", "default")
+        assert Assay(locked.url).health().status == "ready"
+        for stranger in (Assay(locked.url), Assay(locked.url, login=("mallory", "guess"))):
+            with stranger, pytest.raises(AuthenticationError):
+                stranger.workspaces.retrieve("default")
 
 
 # The tutorial
@@ -206,15 +207,16 @@ def run_tutorial(*arguments: str, url: str) -> str:
     return result.stdout
 
 
-def test_the_tutorial_runs_as_it_stands_twice(platform: PlatformProcess, client_of: Callable[..., Either]) -> None:
+def test_the_tutorial_runs_as_it_stands_twice(platform: PlatformProcess) -> None:
+    assay = Assay(platform.url)
     # What a run that broke off leaves behind must not stop the next one.
-    client_of(platform.url)("workspaces.create", "judge-tutorial")
+    assay.workspaces.create("judge-tutorial")
     for _ in range(2):
         output = run_tutorial(url=platform.url)
         assert output.count("STAND-IN judge, not of a model") >= 5
         assert "still holds job 'judge-tutorial/plain-prompt'" in output
         assert "deleted, in this order" in output
-    assert [found.name for found in client_of(platform.url)("workspaces.list")] == ["default"]
+    assert [found.name for found in assay.workspaces.list()] == ["default"]
 
 
 def test_the_tutorial_runs_on_a_dataset_of_a_hub(platform: PlatformProcess) -> None:

@@ -142,8 +142,10 @@ def percentile(values: Sequence[float], p: int) -> float:
     if position >= len(values) - 1:
         return values[-1]
     below = math.floor(position)
-    low, high = values[below], values[below + 1]
-    return low + (position - below) * (high - low)
+    low, high, share = values[below], values[below + 1], position - below
+    if math.isinf(high - low):
+        return low + share * high - share * low
+    return low + share * (high - low)
 
 
 def histogram(values: Sequence[float]) -> list[dict[str, Any]]:

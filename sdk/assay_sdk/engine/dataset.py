@@ -158,7 +158,8 @@ def _read_json(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
                 return
             if not first and not text.take(","):
                 raise text.error("a comma is missing between two items")
-            text.skip_space()
+            if text.at_end():
+                break
         line = text.line
         yield _object(text.value(), name, line)
         text.skip_space()

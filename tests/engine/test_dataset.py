@@ -1,0 +1,190 @@
+"""Files as rows: whatever the layout, nothing altered, nothing dropped in silence, little held in memory."""
+
+import gzip
+import io
+import json
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from assay_sdk.engine.dataset import apply_field_mapping, read_items, read_rows, select
+from assay_sdk.engine.errors import DatasetError
+from assay_sdk.engine.spec import FieldMapping
+
+
+def items(name: str, content: str | bytes) -> list[dict[str, Any]]:
+    data = content.encode() if isinstance(content, str) else content
+    return list(read_items(io.BytesIO(data), name))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"a": 1}, {"a": [1, {"b": "]"}]}]',
+        ' [\n {"a": 1},\n\n {"a": [1, {"b": "]"}]}\n]\n',
+        '{"a": 1}\n{"a": [1, {"b": "]"}]}\n',
+        '{\n  "a": 1\n}\n{\n  "a": [1, {"b": "]"}]\n}',
+        '\ufeff[{"a": 1},{"a": [1, {"b": "]"}]}]',
+    ],
+    ids=["array", "spread array", "lines", "one after the other", "byte-order mark"],
+)
+def test_layouts_of_json(content: str) -> None:
+    assert items("a.json", content) == [{"a": 1}, {"a": [1, {"b": "]"}]}]
+
+
+@pytest.mark.parametrize("size", [1, 7, 65_530, 65_536, 200_000])
+def test_values_across_reads(size: int) -> None:
+    wanted = [{"text": "x" * size, "n": n} for n in range(5)]
+    assert items("a.json", json.dumps(wanted, indent=1)) == wanted
+    assert items("a.json", "\n\n".join(map(json.dumps, wanted))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "message"),
+    [
+        ("a.json", '[{"a": 1},\n {"a": }]', 2, "not JSON"),
+        ("a.json", '[{"a": 1}\n {"a": 2}]', 2, "comma is missing"),
+        ("a.json", '[{"a": 1},\n', 2, "does not end"),
+        ("a.json", '[{"a": 1}] x', 1, "after the end"),
+        ("a.json", '[{"a": 1}, 5]', 1, "not 5"),
+        ("a.json", '{"a": 1}\n[2]', 2, "not \\[2\\]"),
+        ("a.jsonl", '{"a": 1}\n\n{"a": ', 3, "not JSON"),
+        ("a.jsonl", '{"a": 1}\n"text"', 2, "has to be a JSON object"),
+        ("a.csv", "a,b\n1,2\n3\n", 3, "1 cells, but the header has 2"),
+        ("a.csv", 'a,b\n1,"two', 2, "not CSV"),
+        ("a.csv", "a,a\n1,2\n", 1, "same name"),
+    ],
+)
+def test_first_error_names_file_and_line(name: str, content: str, line: int, message: str) -> None:
+    with pytest.raises(DatasetError, match=message) as caught:
+        items(name, content)
+    assert (caught.value.name, caught.value.line) == (name, line)
+    assert str(caught.value).startswith(f"{name}, line {line}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b'{"a": "\xff"}', "line 1"),
+        ("a.csv", b"a\n\xff\n", "not UTF-8"),
+        ("a.jsonl.gz", b"no gzip", "gzip"),
+        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000)[:40], "gzip"),
+        ("a.txt", b"", "cannot be read; readable: .json, .jsonl, .csv"),
+        ("a.parquet", b"", "cannot be read"),
+    ],
+)
+def test_what_is_not_text_or_not_known(name: str, content: bytes, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        items(name, content)
+
+
+def test_numbers_keep_every_digit() -> None:
+    line = '{"i": 123456789012345678901234567890, "j": 9007199254740993, "f": 0.1, "nan": NaN}'
+    (item,) = items("a.jsonl", line)
+    assert (item["i"], item["j"], item["f"]) == (123456789012345678901234567890, 9007199254740993, 0.1)
+
+
+def test_csv_columns_have_one_kind_and_text_stays_as_it_is() -> None:
+    text = "id,score,ok,answer,note\n007,4,true,42,\n010,2.5,false,yes,x\n011,,,,\n"
+    assert items("a.csv.gz", gzip.compress(text.encode())) == [
+        {"id": "007", "score": 4.0, "ok": True, "answer": "42", "note": ""},
+        {"id": "010", "score": 2.5, "ok": False, "answer": "yes", "note": "x"},
+        {"id": "011", "score": None, "ok": None, "answer": "", "note": ""},
+    ]
+
+
+def test_csv_cell_that_comes_late_and_does_not_fit_stays_text() -> None:
+    lines = ["n", *map(str, range(1500)), "many"]
+    found = items("a.csv", "\n".join(lines))
+    assert (found[0], found[-2], found[-1]) == ({"n": 0}, {"n": 1499}, {"n": "many"})
+
+
+def test_csv_cells_may_be_long() -> None:
+    assert items("a.csv", f"a\n{'x' * 300_000}\n") == [{"a": "x" * 300_000}]
+
+
+class Endless(io.RawIOBase):
+    """A file of so many bytes that never exists as a whole."""
+
+    def __init__(self, line: bytes, count: int, opening: bytes = b"", closing: bytes = b"") -> None:
+        self._parts = iter([opening, *([line] * count), closing])
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._rest = part
+        taken = self._rest[: len(buffer)]
+        self._rest = self._rest[len(taken) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("a.jsonl", lambda: Endless(b'{"text": "' + b"x" * 1000 + b'"}\n', 10_000)),
+        ("a.json", lambda: Endless(b'{"text": "' + b"x" * 1000 + b'"},\n', 10_000, b"[", b'{"text": ""}]')),
+        ("a.csv", lambda: Endless(b"x" * 1000 + b"\n", 10_000, b"text\n")),
+    ],
+)
+def test_memory_does_not_grow_with_the_file(name: str, make: Callable[[], Endless]) -> None:
+    tracemalloc.start()
+    count = sum(1 for _ in read_items(io.BufferedReader(make()), name))  # type: ignore[arg-type]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count in (10_000, 10_001)
+    assert peak < 3_000_000
+
+
+def test_selection_by_path_folder_and_pattern() -> None:
+    paths = ["x/y/b.jsonl", "x/a.jsonl", "b.jsonl", "notes.txt", "x/c.csv.gz", "odd[1].jsonl", "x/t.parquet"]
+    data = ["b.jsonl", "odd[1].jsonl", "x/a.jsonl", "x/c.csv.gz", "x/t.parquet", "x/y/b.jsonl"]
+    assert select(paths, None) == data
+    assert select(paths, "") == data
+    assert select(paths, "x") == select(paths, "/x/") == data[2:]
+    assert select(paths, "*.jsonl") == ["b.jsonl", "odd[1].jsonl"]
+    assert select(paths, "**/*.jsonl") == ["b.jsonl", "odd[1].jsonl", "x/a.jsonl", "x/y/b.jsonl"]
+    assert select(paths, "x/*") == ["x/a.jsonl", "x/c.csv.gz", "x/t.parquet"]
+    assert select(paths, "x/**") == data[2:]
+    assert select(paths, "?.jsonl") == ["b.jsonl"]
+    assert select(paths, "x/[!b-z].jsonl") == ["x/a.jsonl"]
+    assert select(paths, "odd[1].jsonl") == ["odd[1].jsonl"]
+    assert select(paths, "notes.txt") == ["notes.txt"]
+    assert select(paths, "missing.jsonl") == []
+    assert select(["xy/a.jsonl"], "x") == []
+
+
+def test_no_rows_at_all_is_an_error() -> None:
+    with pytest.raises(DatasetError, match="no rows"):
+        list(read_rows([], lambda name: io.BytesIO()))
+    with pytest.raises(DatasetError, match="no rows"):
+        list(read_rows(["a.csv"], lambda name: io.BytesIO(b"a,b\n")))
+
+
+def test_rows_are_numbered_through_files_and_end_at_the_limit() -> None:
+    files = {"a.jsonl": b'{"n": 1}\n', "b.jsonl": b'{"n": 2}\n{"n": 3}\nbroken'}
+    rows = list(read_rows(sorted(files), lambda name: io.BytesIO(files[name]), limit=3))
+    assert [(row.index, row.item) for row in rows] == [(0, {"n": 1}), (1, {"n": 2}), (2, {"n": 3})]
+
+
+def test_mapping_adds_canonical_names() -> None:
+    item = {"question": "x", "meta": {"gold": "g"}, "a.b": 1, "output": "old"}
+    mapping = FieldMapping(
+        input="question", reference="meta.gold", output="a.b", context="nope", custom={"topic": "meta"}
+    )
+    assert apply_field_mapping(item, mapping) == {
+        **item,
+        "input": "x",
+        "reference": "g",
+        "output": 1,
+        "topic": {"gold": "g"},
+    }
+    assert item["output"] == "old"
