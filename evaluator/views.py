@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from django.db.models import BooleanField, CharField, Value
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -90,6 +90,7 @@ class OneStoredMetric(Endpoint):
         operation_id="create_metric",
         summary="Store a metric bundle under a name, for good",
         tags=["Metrics"],
+        parameters=[OpenApiParameter("project", str, description="The project that the metric belongs to.")],
         request=Bundle,
         responses={201: MetricReply, **refusals(409, 422)},
     )
@@ -136,7 +137,10 @@ class EvalResults(Endpoint):
         rows = in_workspace(EvalResult.objects.all(), workspace).alias(
             target=Value(None, CharField(null=True)), entity_type=Value("evaluate_result", CharField())
         )
-        return EVAL_RESULTS.reply(request, rows, lambda result: EvalResultReply.of(result).model_dump(mode="json"))
+        older = _older_client(request)
+        return EVAL_RESULTS.reply(
+            request, rows, lambda result: EvalResultReply.of(result, older=older).model_dump(mode="json")
+        )
 
 
 class OneEvalResult(Endpoint):
@@ -147,7 +151,8 @@ class OneEvalResult(Endpoint):
         responses={200: EvalResultReply, **refusals(404)},
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
-        return Response(EvalResultReply.of(_result(workspace, name)).model_dump(mode="json"))
+        reply = EvalResultReply.of(_result(workspace, name), older=_older_client(request))
+        return Response(reply.model_dump(mode="json"))
 
     @extend_schema(
         operation_id="delete_eval_result",
@@ -158,6 +163,11 @@ class OneEvalResult(Endpoint):
     def delete(self, request: Request, workspace: str, name: str) -> Response:
         _result(workspace, name).delete()
         return Response(status=204)
+
+
+def _older_client(request: Request) -> bool:
+    """Return whether a client before 0.6.0 asks: only those name JSON alone (platform-v2 section 10)."""
+    return request.headers.get("Accept") == "application/json"
 
 
 def _result(workspace: str, name: str) -> EvalResult:

@@ -15,6 +15,7 @@ from assay.filesets.reference import FilesetReference
 from assay.platform.api import WireTime
 from assay.platform.errors import Invalid
 from assay.platform.wire import LimitedName
+from assay_sdk.engine.aggregate import NEWER_FIELDS
 
 LARGEST_COUNT = 2**31 - 1
 """The largest number that the database keeps as a count."""
@@ -263,8 +264,8 @@ class EvalResultReply(BaseModel):
     metric_types: list[str]
 
     @classmethod
-    def of(cls, result: EvalResult) -> Self:
-        """``result.workspace`` should be at hand."""
+    def of(cls, result: EvalResult, *, older: bool = False) -> Self:
+        """``result.workspace`` should be at hand. ``older``: without the statistics that older clients refuse."""
         return cls(
             id=result.uid,
             name=result.name,
@@ -274,10 +275,15 @@ class EvalResultReply(BaseModel):
             target_kind=None,
             target_name=None,
             target_url=None,
-            scores=result.scores,
+            scores=_without_newer(result.scores) if older else result.scores,
             bundle_ref=result.bundle_ref,
             created_at=result.created_at,
             updated_at=result.updated_at,
             dataset_ref=result.dataset_ref,
             metric_types=result.metric_types,
         )
+
+
+def _without_newer(scores: dict[str, Any]) -> dict[str, Any]:
+    kept = [{key: value for key, value in entry.items() if key not in NEWER_FIELDS} for entry in scores["scores"]]
+    return {"scores": kept}

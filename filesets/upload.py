@@ -6,7 +6,10 @@ from assay.platform.errors import BadRequest, TooLarge
 
 
 class Upload:
-    """Reads like a file; raises ``BadRequest`` where the body ends before its announced length."""
+    """Reads like a file; raises ``BadRequest`` where the body ends before its announced length.
+
+    One that comes in chunks announces none, and the server below does not tell an end from a break: it ends there.
+    """
 
     def __init__(self, request: HttpRequest, *, limit: int | None = None) -> None:
         self.got = 0

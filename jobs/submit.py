@@ -76,7 +76,8 @@ def _clash(workspace: Workspace, name: str) -> str:
             "existing job before creating a new one."
         )
     if Fileset.objects.filter(workspace=workspace, name=f"job-fileset-{name}").exists():
-        return f"Fileset '{workspace.name}/job-fileset-{name}' stands where the job's results would go. Choose a different job name."
+        taken = f"{workspace.name}/job-fileset-{name}"
+        return f"Fileset '{taken}' stands where the job's results would go. Choose a different job name."
     return "Something that the job refers to was deleted meanwhile. Look again before you repeat it."
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 from django.db.models import CharField, ExpressionWrapper, F, QuerySet, Value
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +19,7 @@ from assay.jobs.steps import Step, step_names, steps_of
 from assay.jobs.wire import EvaluationReply, JobReply, LogReply, ResultList, ResultReply, StatusReply
 from assay.jobs.wire_steps import ExecutionProfile, StepEntry, StepReply, TaskList, TaskReply
 from assay.platform.api import Endpoint, Listing, flag, page_model, read_query, without_nulls
-from assay.platform.errors import BadRequest, Forbidden, NotFound
+from assay.platform.errors import BadRequest, Forbidden, NotFound, Unavailable
 from assay.platform.openapi import CASCADE, LIST_QUERY, PAGE_QUERY, refusals
 from assay.platform.wire import Pagination, list_of, page_of
 from assay.workspaces import deletion
@@ -110,7 +110,7 @@ class Jobs(Endpoint):
     def get(self, request: Request, workspace: str) -> Response:
         return JOBS.reply(request, listed_jobs(workspace), lambda job: JobReply.of(job).model_dump(mode="json"))
 
-    @described("create_job", "Refused: nobody's commands are run here", None, 403, status=201, request=None)
+    @described("create_job", "Refused: nobody's commands are run here", ErrorReply, status=403, request=None)
     def post(self, request: Request, workspace: str) -> Response:
         raise Forbidden(
             "This platform runs evaluations only, never a command that a caller chose. "
@@ -162,6 +162,16 @@ class JobStatus(Endpoint):
         return Response(StatusReply.of(_light_job(workspace, name)).model_dump(mode="json"))
 
 
+LOG_QUERY = [
+    OpenApiParameter("limit", int, description="Lines on a page, 1 to 10000; 100 if not said."),
+    OpenApiParameter("page_cursor", str, description="The next_page or prev_page of an earlier page."),
+    OpenApiParameter("tail", int, description="Instead of a page, the last so many lines."),
+    OpenApiParameter("attempt_id", str, description="Only lines of this attempt."),
+    OpenApiParameter("step_id", str, description="Only lines of this step."),
+    OpenApiParameter("task_id", str, description="Only lines of this task."),
+]
+
+
 class LogQuery(BaseModel):
     limit: int | None = Field(None, ge=1, le=10_000)
     page_cursor: str | None = None
@@ -182,7 +192,9 @@ class LogQuery(BaseModel):
 
 
 class JobLogs(Endpoint):
-    @described("get_job_logs", "Read the job's log, page by page or its end", LogReply, 400, 404, 422)
+    @described(
+        "get_job_logs", "Read the job's log, page by page or its end", LogReply, 400, 404, 422, parameters=LOG_QUERY
+    )
     def get(self, request: Request, workspace: str, name: str) -> Response:
         asked = read_query(request, LogQuery)
         if asked.tail is not None and (asked.limit is not None or asked.page_cursor is not None):
@@ -218,7 +230,7 @@ class OneJobResult(ShowsResult):
 
 
 class DownloadJobResult(Endpoint):
-    @described("download_job_result", "Download a result", OpenApiTypes.BINARY, 404, 416)
+    @described("download_job_result", "Download a result", OpenApiTypes.BINARY, 404, 416, 503)
     def get(self, request: Request, workspace: str, name: str, result: str) -> StreamingHttpResponse:
         return _file_of(request, results.find_result(workspace, name, result))
 
@@ -238,7 +250,11 @@ def _file_of(request: Request, result: Result) -> StreamingHttpResponse:
     }
     if asked:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{file.size}"
-    return StreamingHttpResponse(Pieces(place, span), status=206 if asked else 200, headers=headers)
+    try:
+        pieces = Pieces(place, span)
+    except FileNotFoundError:
+        raise Unavailable(f"The content of '{result.name}' is missing from this server's data folder.") from None
+    return StreamingHttpResponse(pieces, status=206 if asked else 200, headers=headers)
 
 
 class JobSteps(Endpoint):

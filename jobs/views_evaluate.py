@@ -97,7 +97,11 @@ class EvaluationStatus(views.JobStatus):
     """The status of a job, at the evaluator's address."""
 
 
-@extend_schema_view(get=described("get_evaluation_logs", "Read the evaluation's log", LogReply, 400, 404, 422))
+@extend_schema_view(
+    get=described(
+        "get_evaluation_logs", "Read the evaluation's log", LogReply, 400, 404, 422, parameters=views.LOG_QUERY
+    )
+)
 class EvaluationLogs(views.JobLogs):
     """The log of a job, at the evaluator's address."""
 
@@ -112,6 +116,8 @@ class OneEvaluationResult(DownloadUrl, views.OneJobResult):
     """A result of a job, at the evaluator's address."""
 
 
-@extend_schema_view(get=described("download_evaluation_result", "Download a result", OpenApiTypes.BINARY, 404, 416))
+@extend_schema_view(
+    get=described("download_evaluation_result", "Download a result", OpenApiTypes.BINARY, 404, 416, 503)
+)
 class DownloadEvaluationResult(views.DownloadJobResult):
     """The content of a result, at the evaluator's address."""

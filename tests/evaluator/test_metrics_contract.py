@@ -130,3 +130,17 @@ def test_recorded_status_of_missing_metrics(client: APIClient, workspace: Worksp
         reply = client.delete(f"{METRICS}/{name}")
         assert (reply.status_code, reply.json()) == (404, {"detail": f"Metric not found: w-one/{name}"})
     assert send(client, next(exchanges("jobs-list-logs-results.jsonl", path="/eval-results/nope"))).status_code == 404
+
+
+def test_an_older_client_gets_no_statistic_that_it_would_refuse(client: APIClient, workspace: Workspace) -> None:
+    scores = {
+        "scores": [{"name": "llm-judge.helpfulness", "count": 2, "mean": 1.5, "median": 1.5, "sample_variance": 0.5}]
+    }
+    EvalResult.objects.create(workspace=workspace, name="j-1", scores=scores, bundle_ref="a/b#c")
+    address = f"/apis/evaluator/v2/workspaces/{workspace.name}/eval-results"
+    for accept, median in {"application/json": None, "*/*": 1.5}.items():
+        listed = client.get(address, HTTP_ACCEPT=accept).json()["data"][0]
+        one = client.get(f"{address}/j-1", HTTP_ACCEPT=accept).json()
+        for reply in (listed, one):
+            assert reply["scores"]["scores"][0].get("median") == median
+            assert reply["scores"]["scores"][0]["mean"] == 1.5

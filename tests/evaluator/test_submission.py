@@ -193,6 +193,13 @@ def test_metrics_that_cannot_be_used_are_all_told_with_their_place(workspace: Wo
     assert refusal(workspace, single({"type": "bogus"})).startswith(REFUSED + "spec.metric.type: ")
 
 
+@pytest.mark.parametrize("kind", [None, 3, {}, [["number"]], ["string"]])
+def test_a_schema_whose_type_is_no_type(workspace: Workspace, kind: Any) -> None:
+    schema = {"type": "object", "properties": {"clarity": {"type": kind}}}
+    told = refusal(workspace, single({**metric(), "structured_output": {"schema": schema}}))
+    assert "property 'clarity' of structured_output.schema must be" in told
+
+
 @pytest.mark.parametrize(
     ("outputs", "fields"),
     [

@@ -79,18 +79,15 @@ def test_an_upload_in_chunks_is_stored_whole(platform: PlatformProcess) -> None:
     assert send(platform, "GET", f"{FILES}/chunked")[2] == b"hello world"
 
 
-@pytest.mark.parametrize("headers", ["Content-Length: 3000000", "Transfer-Encoding: chunked"])
-def test_an_upload_that_is_cut_off_stores_nothing(platform: PlatformProcess, headers: str) -> None:
+def test_an_upload_that_is_cut_off_stores_nothing(platform: PlatformProcess) -> None:
     send(platform, "PUT", f"{FILES}/kept", b"old")
-    part = b"x" * 2_000_000
-    body = part if "Length" in headers else b"%x\r\n" % len(part) + part + b"\r\n"
+    head = f"PUT {FILES}/kept HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", platform.port), timeout=30) as connection:
-        connection.sendall(f"PUT {FILES}/kept HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n".encode() + body)
+        connection.sendall(head.encode() + b"x" * 2_000_000)
         connection.shutdown(socket.SHUT_WR)
         receive_anything(connection)
     assert send(platform, "GET", f"{FILES}/kept")[2] == b"old"
-    drafts = Path(platform.data_dir) / "blobs" / "drafts"
-    assert not list(drafts.iterdir())
+    assert not list((Path(platform.data_dir) / "blobs" / "drafts").iterdir())
 
 
 def receive_anything(connection: socket.socket) -> None:

@@ -93,6 +93,7 @@ def test_publishing_again_replaces(client: APIClient, workspace: Workspace) -> N
     before = {result: content(download(client, result)) for result in LISTED["publication"]}
     results.write_artifacts(job, AGGREGATES)
     assert {result: content(download(client, result)) for result in LISTED["publication"]} == before
+    assert before["artifacts"][4:8] == bytes(4), "no time of writing, which would make each archive another one"
     results.write_artifacts(job, {"scores": []})
     assert json.loads(content(download(client, "aggregate-scores"))) == {"scores": []}
     assert Result.objects.count() == File.objects.count() == 5

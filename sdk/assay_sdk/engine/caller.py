@@ -47,7 +47,7 @@ class Caller:
         try:
             request = assemble(rendered, self.settings)
         except TypeError as error:
-            return Failure(ScoreState.TEMPLATE, f"The prompt is no request: {error}.", cause="request")
+            return Failure(ScoreState.TEMPLATE, f"The prompt is no request: {error}.", hopeless=True, cause="request")
         attempts = 0
         began = time.monotonic()
         while True:

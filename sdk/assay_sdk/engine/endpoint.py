@@ -49,9 +49,14 @@ class Endpoint:
         )
 
     @property
+    def address(self) -> str:
+        """The address without its query, in which people have been seen to put keys."""
+        return self.base.partition("?")[0]
+
+    @property
     def name(self) -> str:
         """How messages speak of it."""
-        return f"{self.role} at {self.base.partition('?')[0]}"
+        return f"{self.role} at {self.address}"
 
     def url_for(self, body: Mapping[str, Any]) -> str:
         """The address of a call: its body decides which of the two APIs it is for."""

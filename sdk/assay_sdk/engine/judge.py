@@ -56,7 +56,7 @@ class Judge:
             return self.unscored(outcome), outcome
         calls.append(outcome.call)
         text = verdict_in(outcome.text, self.metric.reasoning) if outcome.text else None
-        if not text:
+        if text is None or not text.strip():
             failure = _no_verdict(outcome)
             return self.unscored(failure), failure
         scores = read_scores(self._readers, text)
@@ -81,7 +81,7 @@ def _no_verdict(answer: Answer) -> Failure:
     refusal = message_of(answer.response).get("refusal")
     if refusal or answer.finish_reason == "content_filter":
         return Failure(ScoreState.REFUSED, f"The judge declined to answer: {refusal or 'content filter'}")
-    if answer.finish_reason == "length" or answer.text:
+    if answer.finish_reason == "length" or (answer.text or "").strip():
         return Failure(ScoreState.TRUNCATED, "The judge's reply ends before its verdict. Raise max_tokens.")
     return Failure(ScoreState.EMPTY, "The judge's reply holds no text.")
 

@@ -160,7 +160,7 @@ class _Lines:
         retry: Retry | None = None,
     ) -> Caller:
         endpoint = Endpoint.of(role, model, inference, api_keys=self.api_keys, timeout=timeout or self.timeout)
-        name = f"{endpoint.model} at {endpoint.base}"
+        name = f"{endpoint.model} at {endpoint.address}"
         pace = self._paces.setdefault(name, Pace(self.parallelism))
         dialect = self.forms.of(name)
         return Caller(endpoint, settings, dialect, self.transport, pace, retry or self.retry, self.waiting)

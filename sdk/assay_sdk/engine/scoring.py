@@ -8,7 +8,7 @@ from assay_sdk.engine.failfast import FailFast
 from assay_sdk.engine.result import Call, Failure, Row, RowScore, Score, ScoreState
 from assay_sdk.engine.target import Target, stored_sample
 
-TARGET = "the target"
+TARGET = "target"
 
 
 class Scorer(Protocol):

@@ -88,6 +88,8 @@ def compile_template(source: Any) -> Template:
 
 
 def _compile_text(source: str) -> Template:
+    if "{" not in source and "\r" not in source:  # roles, fixed instructions: nothing to render row by row
+        return _json_if_asked(source, lambda context: source.removesuffix("\n"))
     try:
         if _is_lone_expression(source):
             inner = source.strip()[2:-2].removeprefix("-").removesuffix("-")
@@ -110,7 +112,7 @@ def _compile_text(source: str) -> Template:
                 f"The template cannot be rendered: {_brief(error)}. Template: {_shorten(source)}"
             ) from error
 
-    return _json_if_asked(guarded) if "tojson" in source else guarded
+    return _json_if_asked(source, guarded)
 
 
 def _is_lone_expression(source: str) -> bool:
@@ -120,8 +122,10 @@ def _is_lone_expression(source: str) -> bool:
     )
 
 
-def _json_if_asked(render: Template) -> Template:
+def _json_if_asked(source: str, render: Template) -> Template:
     """A template that says `tojson` and renders to JSON means the value; prose with JSON in it stays prose."""
+    if "tojson" not in source:
+        return render
 
     def parsed(context: Context) -> Any:
         value = render(context)
