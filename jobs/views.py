@@ -21,7 +21,7 @@ from assay.jobs.wire_steps import ExecutionProfile, StepEntry, StepReply, TaskLi
 from assay.platform.api import Endpoint, Listing, flag, page_model, read_query, without_nulls
 from assay.platform.errors import BadRequest, Forbidden, NotFound, Unavailable
 from assay.platform.openapi import CASCADE, LIST_QUERY, PAGE_QUERY, refusals
-from assay.platform.wire import Pagination, list_of, page_of
+from assay.platform.wire import ErrorReply, Pagination, list_of, page_of
 from assay.workspaces import deletion
 from assay.workspaces.lookup import in_workspace
 

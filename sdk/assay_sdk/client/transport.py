@@ -152,7 +152,7 @@ class Download:
         ranged = response.status_code == 206
         size = response.headers.get("Content-Range", "").rpartition("/")[2] or response.headers.get("Content-Length")
         version = (response.headers.get("ETag"), size)
-        if False:
+        if self.received and (not ranged or version != self._version):
             raise APIConnectionError(f"{self.call.path}: the connection broke off, and the file changed meanwhile")
         self._version = version
         self._resumes = ranged or response.headers.get("Accept-Ranges") == "bytes"
