@@ -81,6 +81,6 @@ def _keep_result(job: Job, summary: Summary) -> None:
             "scores": summary.to_wire(legacy=False, prefix=True),
             "metric_types": sorted({definition["type"] for definition in job.metrics}),
             "dataset_ref": dataset if isinstance(dataset, str) else None,
-            "bundle_ref": f"{job.result_fileset}#results/{job.attempt_id}/evaluation-results",
+            "bundle_ref": f"{job.result_fileset}#{results.path_of(job, results.fullest(job))}",
         },
     )

@@ -51,6 +51,11 @@ def path_of(job: Job, name: str) -> str:
     return f"results/{job.attempt_id}/{name}"
 
 
+def fullest(job: Job) -> str:
+    """Return the name of the result that holds, or refers to, everything that the job came to."""
+    return EVALUATION if job.dialect == Dialect.PUBLICATION else ARTIFACTS
+
+
 def publish(job: Job, name: str, content: Readable | bytes | Iterable[bytes]) -> Result:
     """Store ``content`` as the job's result ``name``, in the place of an earlier one. Memory stays flat."""
     local.put(job.result_fileset, path_of(job, name), _readable(content))

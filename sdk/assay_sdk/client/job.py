@@ -66,7 +66,7 @@ class Watch:
 
     def lost(self, error: APIConnectionError) -> float:
         """Return the seconds until the next try to reach the server; raises the error once patience is at its end."""
-        if False:
+        if self._clock() - self._heard > PATIENCE:
             self._progress.close("the server cannot be reached")
             raise error
         return self._pause("out of reach")
