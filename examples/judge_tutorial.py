@@ -1,13 +1,15 @@
-"""LLM as a judge, and how far to trust it: a tutorial that runs.
+r"""LLM as a judge, and how far to trust it: a tutorial that runs.
 
     make serve                          # in one terminal
     python examples/judge_tutorial.py   # in another
 
-It asks a judge how helpful sixty answers are, compares that with ratings by hand, changes the prompt, and compares
-again. Without ``--judge-url`` the judge is the stand-in of this folder, a small program with a plausible opinion and no
-model behind it; its scores are marked as such. With a real judge:
+It asks a judge how helpful sixty answers are, compares that with ratings by people, changes the prompt, and compares
+again. Two things are stand-ins, and marked as such: without ``--judge-url`` the judge is a small program with a
+plausible opinion and no model behind it, and the ratings of the sample dataset are human-style, written by the authors
+of this project (``data/README.md``). With a judge and a dataset of your own the steps are the same:
 
-    ASSAY_JUDGE_KEY=… python examples/judge_tutorial.py --judge-url https://…/v1 --judge-model some-model
+    ASSAY_JUDGE_KEY=… python examples/judge_tutorial.py --judge-url https://…/v1 --judge-model some-model \
+        --hub-endpoint https://huggingface.co --hub-repo nvidia/HelpSteer2 --hub-file validation.jsonl.gz
 
 The platform is taken from ASSAY_URL, http://127.0.0.1:8080 if that is not set.
 """
@@ -117,11 +119,12 @@ def make_room(assay: Assay) -> None:
 
 
 def own_dataset(assay: Assay) -> FilesetRef:
-    """Upload the sample dataset: one JSON object a line, with ratings by hand from 0 to 4."""
+    """Upload the sample dataset: one JSON object a line, with human-style ratings from 0 to 4."""
     fileset = assay.files.filesets.create(
         "helpfulness", description="Answers with human-style ratings", purpose="dataset"
     )
     file = assay.files.upload(fileset, HERE / "data" / "helpfulness.jsonl")
+    print("Its ratings, 'people' below, are human-style: written by this project's authors, see data/README.md.")
     return fileset.ref.with_fragment(file.path)
 
 
@@ -168,7 +171,7 @@ def show_rows(result: EvaluationResult) -> None:
 
 
 def show_agreement(results: dict[str, EvaluationResult]) -> None:
-    """Compare judges with the ratings by hand. Correlations say whether the order is right, MAE how far off it is."""
+    """Compare judges with people. Correlations say whether the order is right, MAE how far off it is."""
     names = ("pearson", "spearman", "mae", "bias")
     print(f"{'prompt':<10}{'rows':>6}" + "".join(f"{name:>24}" for name in names))
     for prompt, result in results.items():

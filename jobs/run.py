@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from assay.filesets.rows import RowsUnreadable
 from assay.jobs import logs
 from assay.jobs.control import settle
 from assay.jobs.finish import all_shards_done, fail, finish
@@ -103,7 +104,7 @@ def judge_shard(shard: Shard) -> None:
     except LeaseLost as lost:
         logger.warning("%s", lost)
         return
-    except (RunAborted, EgressRefused, SecretUnreadable, Unplannable) as error:
+    except (RunAborted, EgressRefused, SecretUnreadable, RowsUnreadable) as error:
         release_shard(shard, ShardState.WAITING)
         fail(job, str(error))
     except OperationalError:

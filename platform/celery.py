@@ -49,10 +49,11 @@ app.conf.update(
     worker_send_task_events=False,
     timezone="UTC",
     beat_schedule={
-        "sweep": {"task": "assay.jobs.tasks.sweep", "schedule": 2.0, "options": {"expires": 2.0}},
+        "find idle jobs": {"task": "assay.jobs.tasks.sweep", "schedule": 2.0, "options": {"expires": 2.0}},
+        "remove orphaned blobs": {"task": "assay.filesets.tasks.sweep", "schedule": 3600.0},
     },
 )
-app.autodiscover_tasks(["assay.jobs"])
+app.autodiscover_tasks(["assay.filesets", "assay.jobs"])
 
 
 def start_sweeps() -> Callable[[], None]:

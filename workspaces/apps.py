@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as installed
 from django.db.models.signals import post_migrate
 
 
@@ -12,12 +13,13 @@ class WorkspacesConfig(AppConfig):
         post_migrate.connect(make_default_workspace, sender=self)
 
 
-def make_default_workspace(apps: Any, using: str, **kwargs: Any) -> None:
+def make_default_workspace(using: str, apps: Any = None, **kwargs: Any) -> None:
     """Make the workspace that is always there; not in a migration, so that a flushed database has it too."""
     from assay.workspaces.models import DEFAULT
 
     try:
-        workspaces = apps.get_model("workspaces", "Workspace")
+        # A flush names no apps.
+        workspaces = (apps or installed).get_model("workspaces", "Workspace")
     except LookupError:  # migrated back to before there were any
         return
     workspaces.objects.using(using).get_or_create(name=DEFAULT)

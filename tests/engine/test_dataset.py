@@ -81,9 +81,11 @@ def test_what_is_not_text_or_not_known(name: str, content: bytes, message: str) 
 
 
 def test_numbers_keep_every_digit() -> None:
-    line = '{"i": 123456789012345678901234567890, "j": 9007199254740993, "f": 0.1, "nan": NaN}'
-    (item,) = items("a.jsonl", line)
-    assert (item["i"], item["j"], item["f"]) == (123456789012345678901234567890, 9007199254740993, 0.1)
+    numbers = [123456789012345678901234567890, -9223372036854775809, 9007199254740993, 0.1, 1e-7]
+    for name in ("a.json", "a.jsonl"):
+        assert items(name, "\n".join(f'{{"n": {n}}}' for n in numbers)) == [{"n": n} for n in numbers]
+    (item,) = items("a.jsonl", '{"n": NaN}')
+    assert item["n"] != item["n"]
 
 
 def test_csv_columns_have_one_kind_and_text_stays_as_it_is() -> None:

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from assay_sdk.engine.failfast import FailFast
-from assay_sdk.engine.pace import Pace, Retry, asked_wait
+from assay_sdk.engine.pace import Pace, Retry, Stopped, Waiting, asked_wait
 from assay_sdk.engine.result import Failure, ScoreState
 
 
@@ -82,6 +82,22 @@ def test_slots_are_handed_on_even_if_who_waits_gives_up() -> None:
         await asyncio.wait_for(patient, 5)
         assert entered == ["patient"]
         assert pace.in_flight == 0
+
+    asyncio.run(test())
+
+
+def test_rows_that_wait_are_counted_until_they_go_on() -> None:
+    async def test() -> None:
+        waiting = Waiting()
+        short, long = asyncio.create_task(waiting.sleep(0.01)), asyncio.create_task(waiting.sleep(60))
+        await asyncio.sleep(0)
+        assert waiting.rows == 2
+        await short
+        assert waiting.rows == 1
+        waiting.stopping.set()
+        with pytest.raises(Stopped):
+            await long
+        assert waiting.rows == 0
 
     asyncio.run(test())
 

@@ -112,6 +112,8 @@ def test_forms_step_down_in_order_and_together() -> None:
     assert dialect.learn("extra inputs: guided_json", {}, Form.GUIDED_JSON)
     assert dialect.learn("extra inputs: nvext", {}, Form.NVEXT)
     assert dialect.form is Form.PROMPT
+    assert dialect.learn("Unknown field: response_format", {}, Form.JSON_SCHEMA)
+    assert dialect.form is Form.PROMPT, "nobody steps back up"
     assert not dialect.learn("json_schema", {}, Form.PROMPT), "there is no further form"
     assert not dialect.learn("json_schema", {}, None), "no form was used"
 

@@ -133,6 +133,25 @@ async def test_burst_of_errors_loses_no_row() -> None:
 
 
 @played
+async def test_judge_that_is_away_for_a_moment_costs_no_row() -> None:
+    working = asyncio.Event()
+
+    async def answer(asked: Asked) -> Said:
+        if asked.number == 20:
+            working.set()
+        await asyncio.sleep(0.002)
+        return completion(THREE)
+
+    async with serving(answer) as server:
+        task = asyncio.create_task(collect(server.judge(), 100, parallelism=4, retry=Retry(base=0.05, longest=0.2)))
+        await working.wait()
+    await asyncio.sleep(0.5)  # longer than the retries of a judge that was never there
+    async with serving(answer, port=server.port):
+        row_scores = await task
+    assert states(row_scores) == ["scored"] * 100
+
+
+@played
 async def test_server_with_few_places_is_not_overrun() -> None:
     busy = 0
 
@@ -181,6 +200,30 @@ async def test_refused_key_ends_the_run_and_keeps_what_was_done() -> None:
     assert states(finished)[:3] == ["scored"] * 3
     assert 5 <= states(finished).count("refused") <= 7
     assert len(server.asked) < 12
+
+
+@played
+async def test_spent_quota_is_not_waited_for() -> None:
+    async def answer(asked: Asked) -> Said:
+        return refusal(429, "You exceeded your current quota. (insufficient_quota)")
+
+    async with serving(answer) as server:
+        with pytest.raises(RunAborted, match="current quota"):
+            await collect(server.judge(), 50, parallelism=1)
+    assert len(server.asked) == 5
+
+
+@played
+async def test_failed_call_is_kept_but_logged_only_as_an_error() -> None:
+    async def answer(asked: Asked) -> Said:
+        return refusal(422, "no")
+
+    async with serving(answer) as server:
+        (row_score,) = await collect(server.judge(), 1)
+    (call,) = row_score.calls
+    assert (call.request, call.response, call.attempts) == (server.asked[0].body, None, 1)
+    assert row_score.to_wire()["requests"] == []
+    assert "(422): " in row_score.to_wire()["metric_errors"]["llm-judge"]
 
 
 @played

@@ -150,6 +150,25 @@ def test_hanging_server_times_out_and_the_next_call_is_not_harmed(make: Callable
     asyncio.run(test())
 
 
+def test_connection_of_a_failed_call_is_closed(make: Callable[..., AnyTransport]) -> None:
+    closed = asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(1000):
+                pass
+        closed.set()
+        writer.close()
+
+    async def test() -> None:
+        async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as server, make() as transport:
+            with pytest.raises(TransportFailure):
+                await post(transport, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", timeout=0.05)
+            await asyncio.wait_for(closed.wait(), 5)
+
+    asyncio.run(test())
+
+
 def test_cancelled_call_leaves_nothing_behind(make: Callable[..., AnyTransport]) -> None:
     arrived = asyncio.Event()
 

@@ -109,8 +109,8 @@ class JudgeServer:
 
 
 @asynccontextmanager
-async def serving(answer: Answering, tls: ssl.SSLContext | None = None) -> AsyncIterator[JudgeServer]:
-    """The server on a free port of this machine, for as long as the block lasts."""
+async def serving(answer: Answering, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[JudgeServer]:
+    """The server on a free port (or the given one) of this machine, for as long as the block lasts."""
     judge = JudgeServer(answer)
     connections: set[asyncio.Task[None]] = set()
 
@@ -119,7 +119,7 @@ async def serving(answer: Answering, tls: ssl.SSLContext | None = None) -> Async
         connections.add(task)
         task.add_done_callback(connections.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(connected, "127.0.0.1", port, ssl=tls)
     judge.port = server.sockets[0].getsockname()[1]
     try:
         yield judge

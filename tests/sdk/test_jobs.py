@@ -101,6 +101,18 @@ def test_a_restart_of_the_server_does_not_end_the_wait(
         either.settle(lambda: job.wait(poll=0.01, progress=False))
 
 
+def test_patience_is_for_one_absence_at_a_time() -> None:
+    now = 0.0
+    watch = job_module.Watch("w/j", job_module.progress_for("j", False), timeout=None, poll=None, clock=lambda: now)
+    for _ in range(5):
+        now += job_module.PATIENCE - 1
+        assert watch.lost(APIConnectionError("away")) > 0
+        watch.see(job_module.JobStatus(name="j", status="active"))
+    now += job_module.PATIENCE + 1
+    with pytest.raises(APIConnectionError):
+        watch.lost(APIConnectionError("away"))
+
+
 def test_progress_is_shown(stub: Stub, job: Any, settle: Any, capsys: pytest.CaptureFixture[str]) -> None:
     details = {"message": "Judging", "progress": 50.0, "samples_processed": 10}
     ended = {"message": "Completed: 20 rows scored"}
@@ -165,20 +177,16 @@ def test_a_log_is_followed_until_the_job_is_done(
 ) -> None:
     monkeypatch.setattr("assay_sdk.client.jobs.FOLLOW_SECONDS", 0.001)
     lines = ["a"]
-    looks = 0
+    growth = iter([[], ["b"], [], ["c", "d"], ["e"], [], ["f"]])
 
     def status(_: Asked) -> Reply:
-        nonlocal looks
-        looks += 1
-        if looks <= 4:
-            lines.extend([f"{looks}.1", f"{looks}.2"])
-        return state("completed" if looks >= 4 else "active")
+        new = next(growth, None)
+        lines.extend(new or [])
+        return state("completed" if new is None else "active")
 
     stub.on("GET", f"{JOB}/status", status)
     stub.on("GET", f"{JOB}/logs", log(lines))
-    assert [found.message for found in settle(lambda: job.logs(follow=True))] == [
-        "a", "1.1", "1.2", "2.1", "2.2", "3.1", "3.2", "4.1", "4.2",
-    ]  # fmt: skip
+    assert [found.message for found in settle(lambda: job.logs(follow=True))] == list("abcdef")
 
 
 # Results

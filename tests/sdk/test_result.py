@@ -18,6 +18,7 @@ from assay_sdk import (
     RowScore,
     RubricScore,
     RunConfig,
+    RunConfigOnlineModel,
     Score,
     ScoreState,
 )
@@ -101,6 +102,24 @@ def test_a_local_run_shows_its_progress(
     either("evaluator.run", metric(judge.url), ITEMS, api_keys={"judge-key": "k3y"}, config=config)
     assert "3/3 rows" in (shown := capsys.readouterr().err)
     assert shown.endswith("judging  3 of 3 rows judged\n")
+
+
+def test_a_local_run_may_ask_a_target_for_the_answers(judge: JudgeProcess, either: Either) -> None:
+    target = Model(url=judge.url, name="assay-stand-in-judge", api_key_secret="judge-key")
+    asks = {"messages": [{"role": "user", "content": "{{item.prompt}}"}]}
+    judges = {"messages": [{"role": "user", "content": "Question: {{item.prompt}}\nAnswer: {{sample.output_text}}"}]}
+    result = either(
+        "evaluator.run",
+        metric(judge.url).model_copy(update={"prompt_template": judges}),
+        ITEMS[:2],
+        target=target,
+        prompt_template=asks,
+        config=RunConfigOnlineModel(parallelism=2),
+        api_keys={"judge-key": "k3y"},
+        progress=False,
+    )
+    assert all(row.sample["output_text"] for row in result.row_scores)
+    assert result.unscored == []
 
 
 @pytest.mark.parametrize("dataset", ["w/data#x.jsonl", [1, 2]])

@@ -85,7 +85,7 @@ class EvaluationResult:
     @classmethod
     def of_job(cls, rows: Iterable[RowScore], scores: tuple[AggregateScore, ...]) -> "EvaluationResult":
         """Return what a job came to; its rows may come in any order."""
-        return cls(tuple(rows), scores)
+        return cls(tuple(sorted(rows, key=lambda row: row.index)), scores)
 
     def score(self, name: str) -> AggregateScore:
         """Return an aggregate by its name, ``metric.score`` or just ``score``; raises ``KeyError``."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata
 from typing import Any, TypeVar
 
@@ -143,8 +143,6 @@ class Download:
         headers = {"Accept": "application/octet-stream", "Accept-Encoding": "identity"}
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
-            if tag := self._version[0]:
-                headers["If-Range"] = tag
         return headers
 
     def start(self, response: httpx.Response) -> None:
@@ -183,7 +181,11 @@ class Transport:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._client = httpx.Client(**settings.options())
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        # Made when it is first needed: a program that starts need not wait for the certificates.
+        return httpx.Client(**self.settings.options())
 
     def send(self, call: Call[T]) -> T:
         """Return what the reply holds; raises ``APIStatusError`` or ``APIConnectionError``."""
@@ -223,7 +225,8 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
 
 
 class AsyncTransport:
@@ -231,7 +234,10 @@ class AsyncTransport:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._client = httpx.AsyncClient(**settings.options())
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(**self.settings.options())
 
     async def send(self, call: Call[T]) -> T:
         """Return what the reply holds; raises ``APIStatusError`` or ``APIConnectionError``."""
@@ -271,7 +277,8 @@ class AsyncTransport:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        if "_client" in vars(self):
+            await self._client.aclose()
 
 
 async def beside(call: Call[Any]) -> AsyncIterator[bytes]:

@@ -15,7 +15,8 @@ Moment = Annotated[datetime, AfterValidator(lambda time: time if time.tzinfo els
 class Value(BaseModel):
     """A frozen value; members that this client does not know are dropped, so that newer servers do not break it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # Built when it is first read: a program that starts pays only for what it uses.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Health(Value):
@@ -69,7 +70,7 @@ class Secret(Value):
 class Storage(BaseModel):
     """Where a fileset's files lie. The members depend on ``type``."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
     type: str
 

@@ -9,7 +9,7 @@ import orjson
 
 from assay_sdk.engine.endpoint import Endpoint
 from assay_sdk.engine.errors import TransportFailure
-from assay_sdk.engine.forms import Dialect
+from assay_sdk.engine.forms import Dialect, Form
 from assay_sdk.engine.pace import RETRIED, TOO_MANY, Pace, Retry, Waiting, asked_wait
 from assay_sdk.engine.reply import decoded, finish_reason_of, text_of
 from assay_sdk.engine.request import Request, RequestSettings, assemble, spoken
@@ -27,7 +27,6 @@ class Answer:
     text: str | None
     finish_reason: str | None
     response: dict[str, Any]
-    call: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ class Caller:
     retry: Retry
     waiting: Waiting
 
-    async def ask(self, rendered: Any) -> Answer | Failure:
-        """Put a rendered template to the model."""
+    async def ask(self, rendered: Any, calls: list[Call]) -> Answer | Failure:
+        """Put a rendered template to the model, and add the call to `calls`, answered or not."""
         try:
             request = assemble(rendered, self.settings)
         except TypeError as error:
@@ -55,14 +54,12 @@ class Caller:
             body = spoken(request, self.settings, self.dialect, self.endpoint.model)
             outcome, tries = await self._deliver(self.endpoint.url_for(body), _encoded(body))
             attempts += tries
-            if isinstance(outcome, TransportFailure):
-                return self._unreachable(outcome)
-            reply = self.endpoint.without_key(outcome.body)
-            if outcome.status < 300:
-                return self._answer(reply, body, attempts, time.monotonic() - began)
-            client_error = 400 <= outcome.status < 500
-            if not (client_error and self.dialect.learn(reply.decode("utf-8", "replace"), body, form)):
-                return self._refused(outcome.status, reply)
+            if not self._learns(outcome, body, form):
+                break
+        result = self._result(outcome)
+        response = result.response if isinstance(result, Answer) else None
+        calls.append(Call(body, response, attempts, time.monotonic() - began))
+        return result
 
     async def _deliver(self, url: str, body: bytes) -> tuple[HTTPReply | TransportFailure, int]:
         """Post until there is a reply to go by, or no use in going on. The attempts made are counted."""
@@ -94,13 +91,23 @@ class Caller:
             self.pace.refused()
         return self.retry.wait(attempt, patient=too_many, asked=asked_wait(outcome.headers))
 
-    def _answer(self, reply: bytes, body: Request, attempts: int, seconds: float) -> Answer | Failure:
+    def _learns(self, outcome: HTTPReply | TransportFailure, body: Request, form: Form | None) -> bool:
+        """Whether this was a refusal of how, not of what was asked."""
+        if isinstance(outcome, TransportFailure) or not 400 <= outcome.status < 500:
+            return False
+        return self.dialect.learn(outcome.body.decode("utf-8", "replace"), body, form)
+
+    def _result(self, outcome: HTTPReply | TransportFailure) -> Answer | Failure:
+        if isinstance(outcome, TransportFailure):
+            return self._unreachable(outcome)
+        reply = self.endpoint.without_key(outcome.body)
+        if outcome.status >= 300:
+            return self._refused(outcome.status, reply)
         response = decoded(reply)
         if response is None:
             text = f"The {self.endpoint.name} answered with something that is no completion: {_excerpt(reply)}"
             return Failure(ScoreState.UNPARSEABLE, text, hopeless=True, cause="no completion")
-        call = Call(body, response, attempts, seconds)
-        return Answer(text_of(response), finish_reason_of(response), response, call)
+        return Answer(text_of(response), finish_reason_of(response), response)
 
     def _refused(self, status: int, reply: bytes) -> Failure:
         name, secret, why = self.endpoint.name, self.endpoint.secret, _excerpt(reply)

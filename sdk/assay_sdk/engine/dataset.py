@@ -208,8 +208,6 @@ class _Window:
                 if not self._more(max(CHUNK_CHARACTERS, len(self._text) - self._at)):
                     raise self.error(f"this is not JSON: {error}") from error
                 continue
-            if end == len(self._text) and self._more(CHUNK_CHARACTERS):
-                continue  # a number may go on
             self._advance(end)
             return value
 

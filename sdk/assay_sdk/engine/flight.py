@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 
 from assay_sdk.engine.pace import Stopped, Waiting
@@ -73,27 +73,28 @@ class Flight:
         return rest
 
     async def _feed(self) -> None:
-        started = 0
+        broken: Exception | None = None
         try:
             async with aclosing(_read(self._rows)) as rows:
-                while (self._limit is None or started < self._limit) and not self._stopping():
-                    row = await anext(rows, None)
-                    while row and not self._has_room() and not self._stopping():
-                        self._room.clear()
-                        await self._room.wait()
-                    if row is None or self._stopping():
-                        break
-                    task = asyncio.create_task(self._fly(row))
-                    self._tasks.add(task)
-                    started += 1
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+                await self._start(rows)
         except Exception as error:
-            if self._tasks:
-                await asyncio.wait(self._tasks)
-            self._error = error
-        finally:
-            self._news.set()
+            broken = error
+        if self._tasks:
+            await asyncio.wait(self._tasks)  # what was read before the source broke is not lost
+        self._error = self._error or broken
+        self._news.set()
+
+    async def _start(self, rows: AsyncIterator[Row]) -> None:
+        started = 0
+        while (self._limit is None or started < self._limit) and not self._stopping():
+            row = await anext(rows, None)
+            while row and not self._has_room() and not self._stopping():
+                self._room.clear()
+                await self._room.wait()
+            if row is None or self._stopping():
+                return
+            self._tasks.add(asyncio.create_task(self._fly(row)))
+            started += 1
 
     async def _fly(self, row: Row) -> None:
         try:

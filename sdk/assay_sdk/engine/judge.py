@@ -49,12 +49,11 @@ class Judge:
     async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> tuple[list[Score], Failure | None]:
         """The row's scores, and what kept the judge from giving them, if anything did. Its call is added to `calls`."""
         try:
-            outcome = await self._caller.ask(self._render(self._context(row, sample)))
+            outcome = await self._caller.ask(self._render(self._context(row, sample)), calls)
         except TemplateFailure as error:
             outcome = Failure.of_template(row, error)
         if isinstance(outcome, Failure):
             return self.unscored(outcome), outcome
-        calls.append(outcome.call)
         text = verdict_in(outcome.text, self.metric.reasoning) if outcome.text else None
         if text is None or not text.strip():
             failure = _no_verdict(outcome)

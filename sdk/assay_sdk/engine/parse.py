@@ -14,7 +14,7 @@ from assay_sdk.engine.result import Score, ScoreState
 from assay_sdk.engine.spec import JSONScoreParser, RangeScore, RegexScoreParser, RubricScore
 
 # A pattern that backtracks badly takes time that grows with the text; an honest verdict is near one of its ends.
-SEARCHED_CHARACTERS = 20_000
+SEARCHED_CHARACTERS = 100_000
 SCANNED_CHARACTERS = 200_000
 SCANNED_BRACES = 200
 
@@ -112,13 +112,14 @@ def _regex_reader(parser: RegexScoreParser) -> Callable[[Reply], Any]:
     pattern = re.compile(parser.pattern)
 
     def find_match(text: str) -> re.Match[str] | None:
-        if parser.method == "last":
-            return next(iter(deque(pattern.finditer(text[-SEARCHED_CHARACTERS:]), maxlen=1)), None)
-        text = text[:SEARCHED_CHARACTERS]
-        # The line break that models like to begin with is no reason to miss what follows it.
-        return (
-            pattern.search(text) if parser.method == "search" else pattern.match(text) or pattern.match(text.lstrip())
-        )
+        head, tail = text[:SEARCHED_CHARACTERS], text[-SEARCHED_CHARACTERS:]
+        match parser.method:
+            case "match":  # the line break that models like to begin with is no reason to miss what follows it
+                return pattern.match(head) or pattern.match(head.lstrip())
+            case "search":
+                return pattern.search(head) or pattern.search(tail)
+            case "last":
+                return next(iter(deque(pattern.finditer(tail), maxlen=1)), None)
 
     def read(reply: Reply) -> Any:
         if not pattern.groups:

@@ -1,7 +1,7 @@
 """The run: rows in, row scores out, as they are done."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ async def evaluate(
     prompt_template: str | dict[str, Any] | None = None,
     timeout: float = TIMEOUT_SECONDS,
     retry: Retry | None = None,
-) -> AsyncIterator[RowScore]:
+) -> AsyncGenerator[RowScore, None]:
     """Score rows with metrics, and yield each row's scores as soon as they are done, in any order.
 
     A row that fails is a row score too. With `target` and `prompt_template`, that model first answers each row. Once

@@ -40,12 +40,11 @@ class Target:
     async def sample(self, row: Row, calls: list[Call]) -> tuple[Sample, Failure | None]:
         """The sample of a row, and what kept the target from giving one, if anything did."""
         try:
-            outcome = await self._caller.ask(self._render({**row.item, "item": row.item}))
+            outcome = await self._caller.ask(self._render({**row.item, "item": row.item}), calls)
         except TemplateFailure as error:
             outcome = Failure.of_template(row, error)
         if isinstance(outcome, Failure):
             return {"output_text": None, "response": {}, "inference_error": outcome.text}, outcome
-        calls.append(outcome.call)
         response = outcome.response
         thinking, text = split_thinking(outcome.text or "", self._reasoning)
         if thinking:
