@@ -144,7 +144,10 @@ class ShardRun:
     saved_forms: dict[str, dict[str, str]] = field(init=False)
 
     async def judge(self) -> bool:
-        """Judge and store; returns whether every row of the shard is stored. Raises what the engine or the store raises."""
+        """Judge and store; returns whether every row of the shard is stored.
+
+        Raises what the engine or a store raises.
+        """
         job = self.shard.job
         at_once = shards_at_once(job.parallelism, await job.shards.acount())
         config = RunConfig(parallelism=max(1, job.parallelism // at_once))

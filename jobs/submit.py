@@ -12,7 +12,7 @@ from assay.filesets.reference import FilesetReference
 from assay.jobs import logs
 from assay.jobs.models import Job, JobSecret
 from assay.jobs.wake import wake
-from assay.platform.errors import Conflict
+from assay.platform.errors import Conflict, NotFound
 from assay.secrets.models import Secret
 from assay.workspaces.models import Workspace
 
@@ -88,8 +88,10 @@ def generated_name() -> str:
 
 def _dataset_fileset(workspace: Workspace, reference: FilesetReference) -> Fileset | None:
     """Return the referenced fileset; None for a missing one, which planning then reports."""
-    owner = reference.workspace or workspace.name
-    return Fileset.objects.filter(workspace__name=owner, name=reference.name).first()
+    try:
+        return reference.resolve(workspace.name)
+    except NotFound:
+        return None
 
 
 def _secret(workspace: Workspace, reference: str) -> Secret:

@@ -14,7 +14,7 @@ from assay.workspaces.models import Workspace
 from tests.contract.replay import exchanges
 
 _TUTORIAL = [each for each in exchanges("evaluate-job-0.6.jsonl", path="/evaluate/jobs$") if each["method"] == "POST"]
-_OLDEST = [each for each in exchanges("evaluate-job-0.1.jsonl", server="0.1.0", path="/evaluate/jobs$")]
+_OLDEST = list(exchanges("evaluate-job-0.1.jsonl", server="0.1.0", path="/evaluate/jobs$"))
 
 PUBLICATION_SPEC: dict[str, Any] = _TUTORIAL[0]["response"]["spec"]
 """As the tutorial of client 0.6.0 submits it: a fileset, and a secret."""
