@@ -54,7 +54,7 @@ def claim_shard(job_id: int) -> Shard | None:
         if not claimed:
             return None
         if job.state == State.PENDING:
-            move(job, State.ACTIVE)
+            move(job, State.ACTIVE, message=f"Judging {job.rows_total} rows")
         shard.refresh_from_db()
         shard.job = job
         return shard

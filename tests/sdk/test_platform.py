@@ -121,6 +121,7 @@ def test_a_running_job_is_paused_resumed_and_cancelled(room: Either) -> None:
         job = room("evaluator.submit", metric(slow.url), ITEMS * 5, name="slow", config=RunConfig(parallelism=1))
         with pytest.raises(ConflictError, match="Cannot delete job"):
             room.settle(job.delete)
+        until(room, job, "active")
         room.settle(job.pause)
         until(room, job, "paused")
         room.settle(job.resume)
