@@ -25,7 +25,7 @@ def pause(job: Job) -> Job:
 def resume(job: Job) -> Job:
     """Go on with a paused job from the rows that are missing. No change in any other state."""
     planned = Shard.objects.filter(job=job).exists()
-    if job.state == State.PAUSED and move(job, State.PENDING if planned else State.CREATED, message="Resumed"):
+    if move(job, State.PENDING if planned else State.CREATED, only=State.PAUSED, message="Resumed"):
         logs.write(job, "Resumed.")
         wake(job.pk)
     return job

@@ -28,7 +28,8 @@ def plan(job: Job) -> bool:
         raise Unplannable("The dataset holds no rows.")
     ranges = [(start, min(start + SHARD_ROWS, total)) for start in range(0, total, SHARD_ROWS)]
     with transaction.atomic():
-        if not move(job, State.PENDING, rows_total=total, message=f"Waiting for a worker to judge {total} rows"):
+        waiting = f"Waiting for a worker to judge {total} rows"
+        if not move(job, State.PENDING, only=State.CREATED, rows_total=total, message=waiting):
             return False
         JobInput.objects.bulk_create(
             JobInput(job=job, position=position, path=found.path, blob=found.blob, rows=found.rows)

@@ -41,12 +41,13 @@ STAMPS = {
 }
 
 
-def move(job: Job, to: State, **also: Any) -> bool:
+def move(job: Job, to: State, *, only: State | None = None, **also: Any) -> bool:
     """Move the job to ``to`` where that is legal from the state it is in now, and set the fields in ``also``.
 
+    With ``only`` it moves from that one state: who plans a job must not wake one that was paused meanwhile.
     Returns whether this call made the move: of several callers at once exactly one does. ``job`` is brought up to date.
     """
-    sources = [state for state, onward in MOVES.items() if to in onward]
+    sources = [state for state, onward in MOVES.items() if to in onward and only in (None, state)]
     stamp = {STAMPS[to]: Now()} if to in STAMPS else {}
     moved = Job.objects.filter(pk=job.pk, state__in=sources).update(state=to, updated_at=Now(), **stamp, **also)
     job.refresh_from_db(fields=["state", "message", "error", "updated_at"])

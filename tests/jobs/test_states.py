@@ -6,6 +6,7 @@ import pytest
 
 from assay.jobs.control import cancel, pause, resume
 from assay.jobs.models import Job, Shard, ShardState, State
+from assay.jobs.plan import plan
 from assay.jobs.states import MOVES, TERMINAL, move
 from assay.workspaces.models import Workspace
 from tests.jobs.made import job_in
@@ -68,3 +69,11 @@ def test_a_paused_job_goes_on_from_where_it_was(workspace: Workspace) -> None:
     Shard.objects.create(job=planned, index=0, start=0, stop=2)
     assert resume(unplanned).state == State.CREATED
     assert resume(planned).state == State.PENDING
+
+
+def test_planning_does_not_wake_a_job_that_was_paused_meanwhile(workspace: Workspace) -> None:
+    planner = in_state(workspace, State.CREATED)
+    pause(Job.objects.get(pk=planner.pk))
+    assert not plan(planner)
+    assert Job.objects.get(pk=planner.pk).state == State.PAUSED
+    assert not Shard.objects.filter(job=planner).exists()

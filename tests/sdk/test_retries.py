@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from assay_sdk import APIConnectionError, APITimeoutError, Assay, ConflictError, RateLimitError, ServerError
-from assay_sdk.client.transport import retry_after
+from assay_sdk.client.attempts import retry_after
 from tests.sdk.conftest import Either, secret
 from tests.sdk.stub import Reply, Stub, reply
 

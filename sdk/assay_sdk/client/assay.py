@@ -7,7 +7,8 @@ from assay_sdk.client.evaluator import AsyncEvaluator, Evaluator
 from assay_sdk.client.files import AsyncFiles, Files
 from assay_sdk.client.jobs import AsyncJobs, Jobs
 from assay_sdk.client.secrets import AsyncSecrets, SecretCalls, Secrets
-from assay_sdk.client.transport import AsyncTransport, Settings, Transport
+from assay_sdk.client.settings import Settings
+from assay_sdk.client.transport import AsyncTransport, Transport
 from assay_sdk.client.values import Health
 from assay_sdk.client.workspaces import AsyncWorkspaces, Workspaces
 

@@ -85,8 +85,9 @@ def bootstrap(cells: Cells, *, resamples: int, seed: int) -> dict[str, Interval 
         shrink = math.sqrt(MOST_CELLS / n)
         drawn = {name: [found[name] + shrink * (v - found[name]) for v in values] for name, values in drawn.items()}
     without = [cells.measure(weights) for weights in _one_less(cells.counts)] if whole else []
+    method = "percentile bootstrap" if whole else "m out of n bootstrap"
     return {
-        name: _interval(found[name], sorted(values), resamples, _acceleration(name, without, cells.counts))
+        name: _interval(found[name], sorted(values), resamples, _acceleration(name, without, cells.counts), method)
         for name, values in drawn.items()
     }
 
@@ -135,22 +136,30 @@ def _acceleration(name: str, without: Sequence[Measured], counts: Sequence[int])
     return math.fsum(count * d**3 for d, count in zip(away, counts, strict=True)) / (6 * squares**1.5)
 
 
-def _interval(found: float, drawn: Sequence[float], resamples: int, acceleration: float | None) -> Interval | Undefined:
+def _interval(
+    found: float, drawn: Sequence[float], resamples: int, acceleration: float | None, otherwise: str
+) -> Interval | Undefined:
     if len(drawn) < MOSTLY * resamples:
         missing = 100 * (1 - len(drawn) / resamples)
         return Undefined(f"no interval: undefined in {missing:.0f} % of the resamples")
     if drawn[0] == drawn[-1]:
         return Undefined("no interval: the same in every resample, the rows are too much alike")
+    shares = None if acceleration is None else _corrected(found, drawn, acceleration)
+    low, high = (quantile(drawn, share) for share in shares or (TAIL, 1 - TAIL))
+    return Interval(low, high, "BCa bootstrap" if shares else otherwise)
+
+
+def _corrected(found: float, drawn: Sequence[float], acceleration: float) -> tuple[float, float] | None:
+    """Which shares of the replicates the interval's ends leave below them, by BCa; None where it does not exist."""
     # Replicates that equal the value count half, as in SciPy: scores have many ties.
-    share = (bisect_left(drawn, found) + bisect_right(drawn, found)) / (2 * len(drawn))
-    if acceleration is None or not 0 < share < 1:
-        return Interval(quantile(drawn, TAIL), quantile(drawn, 1 - TAIL), "percentile bootstrap")
-    bias = NORMAL.inv_cdf(share)
-    ends = []
-    for tail in (TAIL, 1 - TAIL):
-        z = bias + NORMAL.inv_cdf(tail)
-        ends.append(quantile(drawn, NORMAL.cdf(bias + z / (1 - acceleration * z))))
-    return Interval(ends[0], ends[1], "BCa bootstrap")
+    below = (bisect_left(drawn, found) + bisect_right(drawn, found)) / (2 * len(drawn))
+    if not 0 < below < 1:
+        return None
+    bias = NORMAL.inv_cdf(below)
+    low, high = (bias + NORMAL.inv_cdf(tail) for tail in (TAIL, 1 - TAIL))
+    if not (acceleration * low < 1 and acceleration * high < 1):
+        return None
+    return NORMAL.cdf(bias + low / (1 - acceleration * low)), NORMAL.cdf(bias + high / (1 - acceleration * high))
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
