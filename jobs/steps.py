@@ -79,7 +79,8 @@ def progress(job: Job) -> dict[str, Any]:
     """Return the job's ``status_details``: what it does and how far it is, and nothing about this machine."""
     if job.state == State.CREATED:
         return {}
-    return {"message": job.message, "progress": percent(job), "samples_processed": job.rows_done}
+    counts = {"samples_processed": job.rows_done, "samples_total": job.rows_total}
+    return {"message": job.message, "progress": percent(job), **counts}
 
 
 def percent(job: Job) -> float:

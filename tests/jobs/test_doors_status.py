@@ -45,7 +45,12 @@ def test_a_job_on_its_way(client: APIClient, workspace: Workspace) -> None:
 
     active(job, done=1)
     running = status(client)
-    assert running["status_details"] == {"message": "Judging", "progress": 50.0, "samples_processed": 1}
+    assert running["status_details"] == {
+        "message": "Judging",
+        "progress": 50.0,
+        "samples_processed": 1,
+        "samples_total": 2,
+    }
     step = running["steps"][0]
     assert (step["name"], step["status"], step["error_details"]) == ("evaluate", "active", {})
     assert [task["status"] for task in step["tasks"]] == ["active"]
@@ -56,6 +61,7 @@ def test_a_job_on_its_way(client: APIClient, workspace: Workspace) -> None:
         "message": "Completed: 2 rows scored",
         "progress": 100.0,
         "samples_processed": 2,
+        "samples_total": 2,
     }
 
 

@@ -13,24 +13,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from assay_sdk.engine import association, categories
-from assay_sdk.engine.crosstab import Crosstab, Pair, Statistics, Tally
+from assay_sdk.engine.association import bias, kendall, mean_absolute_error, pearson, root_mean_square_error, spearman
+from assay_sdk.engine.categories import MOST, accuracy, confusion, kappa, kappa_linear, kappa_quadratic, same
+from assay_sdk.engine.crosstab import Crosstab, Statistics, Tally
 from assay_sdk.engine.intervals import CONFIDENCE, RESAMPLES, Interval, Undefined, bootstrap, wilson
 from assay_sdk.engine.tables import table
 
+UNORDERED = Undefined("the labels have no order: not all of them are on the scale")
 OF_CATEGORIES: Statistics = {
-    "accuracy": categories.accuracy,
-    "kappa": categories.kappa,
-    "kappa_linear": categories.kappa_linear,
-    "kappa_quadratic": categories.kappa_quadratic,
+    "accuracy": accuracy,
+    "kappa": kappa,
+    "kappa_linear": kappa_linear,
+    "kappa_quadratic": kappa_quadratic,
 }
+OF_LABELS: Statistics = {**OF_CATEGORIES, **dict.fromkeys(("kappa_linear", "kappa_quadratic"), lambda _: UNORDERED)}
 OF_NUMBERS: Statistics = {
-    "pearson": association.pearson,
-    "spearman": association.spearman,
-    "kendall": association.kendall,
-    "mae": association.mean_absolute_error,
-    "rmse": association.root_mean_square_error,
-    "bias": association.bias,
+    "pearson": pearson,
+    "spearman": spearman,
+    "kendall": kendall,
+    "mae": mean_absolute_error,
+    "rmse": root_mean_square_error,
+    "bias": bias,
     **OF_CATEGORIES,
 }
 SHOWN = 12
@@ -130,16 +133,69 @@ def agreement(
 
     `categories` is the scale, in order, where rows need not use all of it; by default the values that occur. Labels
     have an order only by `categories`: without it their weighted kappas are undefined. The same seed gives the same
-    intervals. Raises ValueError if numbers and labels are mixed.
+    intervals, whatever the order of the rows. Raises ValueError if numbers and labels are mixed.
     """
-    judge, human = [_given(value) for value in judge], [_given(value) for value in human]
-    both = [(j, h) for j, h in zip(judge, human, strict=True) if j is not None and h is not None]
-    labels = {value for pair in both for value in pair if isinstance(value, str)}
-    if labels and not all(isinstance(value, str) for pair in both for value in pair):
+    judged, people = [_given(value) for value in judge], [_given(value) for value in human]
+    both = [(j, h) for j, h in zip(judged, people, strict=True) if j is not None and h is not None]
+    crosstab, scale = _crosstab(both, categories)
+    tally = Tally(crosstab, crosstab.counts)
+    found = crosstab.measure(crosstab.counts)
+    intervals = bootstrap(crosstab, resamples=resamples, seed=seed)
+    if isinstance(found["accuracy"], float) and resamples:
+        intervals["accuracy"] = wilson(same(tally), tally.n)
+    return Agreement(
+        score=score,
+        column=column,
+        rows=len(judged),
+        n=tally.n,
+        unscored=judged.count(None),
+        unrated=people.count(None),
+        statistics={name: _statistic(value, tally.n, intervals.get(name)) for name, value in found.items()},
+        categories=scale,
+        confusion=confusion(tally),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _crosstab(
+    both: Sequence[tuple[float | str, float | str]], categories: Sequence[float] | Sequence[str] | None
+) -> tuple[Crosstab, list[Any]]:
+    """The table of what both gave, and the categories in order."""
+    values: set[Any] = {value for pair in both for value in pair}
+    labels = any(isinstance(value, str) for value in (*values, *(categories or ())))
+    if labels and not all(isinstance(value, str) for value in values):
         raise ValueError("numbers cannot be compared with labels")
-    scale: list[Any] = _scale({value for pair in both for value in pair}, categories)
-    place = {value: position for position, value in enumerate(scale)}
-    pairs: list[Pair] = [(place[j], place[h]) for j, h in both] if labels else both  # type: ignore[misc]
-    few = len(scale) <= categories_module.MOST
-    crosstab = Crosstab.of(pairs, (range(len(scale)) if labels else scale) if few else (), OF_NUMBERS)
-    return crosstab
+    given = list(dict.fromkeys(categories or ()))
+    foreign = sorted(values.difference(given))
+    # Numbers have an order of their own, in which those that the scale lacks find their place.
+    scale = [*given, *foreign] if labels else sorted([*given, *foreign]) if foreign else given
+    if len(scale) > MOST:
+        scale = []
+    if not labels:
+        return Crosstab.of([(float(j), float(h)) for j, h in both], scale, OF_NUMBERS), [float(v) for v in scale]
+    place = {value: float(position) for position, value in enumerate([*given, *foreign])}
+    statistics = OF_LABELS if foreign else OF_CATEGORIES
+    return Crosstab.of([(place[j], place[h]) for j, h in both], [place[v] for v in scale], statistics), scale
+
+
+def _given(value: float | str | None) -> float | str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return float(value) if math.isfinite(value) else None
+
+
+def _statistic(value: float | Undefined, n: int, interval: Interval | Undefined | None) -> Statistic:
+    if isinstance(value, Undefined):
+        return Statistic(None, n, reason=value.reason)
+    if isinstance(interval, Interval):
+        return Statistic(value, n, interval.low, interval.high, interval.method)
+    return Statistic(value, n, reason=interval.reason if interval else None)
+
+
+def _cells(name: str, found: Statistic) -> tuple[str, str, str]:
+    if found.value is None:
+        return name, "undefined", ""
+    if found.low is None or found.high is None:
+        return name, f"{found.value:.3f}", "none"
+    return name, f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}"
