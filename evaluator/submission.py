@@ -14,7 +14,7 @@ from assay.platform.api import mistakes
 from assay.platform.errors import Conflict, Invalid
 from assay.secrets.models import Secret
 from assay.workspaces.models import Workspace
-from assay_sdk.engine.spec import Metric, parse_metric
+from assay_sdk.engine.spec import Metric, Model, parse_metric
 
 REFUSED = "Failed to transform nemo-evaluator job input to output: "
 MISSING_SECRET = (
@@ -37,8 +37,6 @@ class Submission:
     parallelism: int
     limit_samples: int | None
     field_mapping: dict[str, Any] | None
-    target: str | dict[str, Any] | None
-    prompt_template: str | dict[str, Any] | None
     secret_references: list[str]
     """As written, ``name`` or ``workspace/name``, each once; every one existed when it was looked up."""
 
@@ -53,6 +51,8 @@ def read_submission(workspace: Workspace, spec: SingleSpec | BundlesSpec | Mappi
     definitions, references, echo = (
         _read_single(form) if isinstance(form, SingleSpec) else _read_bundles(workspace, form)
     )
+    if form.target:
+        references = references | set(Model.model_validate(form.target).secret_refs())
     if missing_secrets(workspace, references):
         raise Conflict(MISSING_SECRET)
     return Submission(
@@ -63,8 +63,6 @@ def read_submission(workspace: Workspace, spec: SingleSpec | BundlesSpec | Mappi
         parallelism=form.params.parallelism,
         limit_samples=form.params.limit_samples,
         field_mapping=form.field_mapping if isinstance(form, BundlesSpec) else None,
-        target=form.target,
-        prompt_template=form.prompt_template,
         secret_references=sorted(references),
     )
 

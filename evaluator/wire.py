@@ -8,7 +8,17 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, RootModel, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    RootModel,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+)
 
 from assay.evaluator.models import EvalResult, StoredMetric
 from assay.filesets.reference import FilesetReference
@@ -16,6 +26,9 @@ from assay.platform.api import WireTime
 from assay.platform.errors import Invalid
 from assay.platform.wire import LimitedName
 from assay_sdk.engine.aggregate import NEWER_FIELDS
+from assay_sdk.engine.errors import TemplateFailure
+from assay_sdk.engine.spec import Model, RunConfigOnlineModel
+from assay_sdk.engine.template import compile_template
 
 LARGEST_COUNT = 2**31 - 1
 """The largest number that the database keeps as a count."""
@@ -124,20 +137,43 @@ class FilesetRef(RootModel[Annotated[str, Field(max_length=1024), AfterValidator
 Items = Annotated[list[dict[str, Any]], Field(min_length=1, fail_fast=True)]
 
 
-def _no_target(target: Any) -> Any:
+class OnlineParams(RunConfigOnlineModel):
+    """How to run when a target model gives the answers."""
+
+    parallelism: int = Field(8, ge=1, le=LARGEST_COUNT)
+    limit_samples: int | None = Field(None, ge=1, le=LARGEST_COUNT)
+
+
+def _target(target: Any) -> Any:
     if target is not None:
-        raise ValueError(
-            "asking a target model for the answers is not possible here; leave target null and give the answers in "
-            "the dataset, where a text column 'output' becomes sample.output_text"
-        )
+        Model.model_validate(target)
     return target
 
 
 class _Spec(_Strict):
     dataset: Items | FilesetRef
-    params: Params = Field(default_factory=Params)
-    target: Annotated[str | dict[str, Any] | None, AfterValidator(_no_target)] = None
-    prompt_template: str | dict[str, Any] | None = None
+    target: Annotated[dict[str, Any] | None, PlainValidator(_target, json_schema_input_type=Model | None)] = None
+    """A model that answers each row first; kept as it was sent."""
+    prompt_template: str | dict[str, Any] | None = Field(None, validate_default=True)
+    """What the target is asked."""
+    params: Params | OnlineParams = Field(None, validate_default=True)  # type: ignore[assignment]
+
+    @field_validator("prompt_template")
+    @classmethod
+    def _asks_the_target(cls, template: str | dict[str, Any] | None, others: ValidationInfo) -> Any:
+        if template is None and others.data.get("target") is not None:
+            raise ValueError("a target needs a prompt_template, which says what to ask it")
+        try:
+            compile_template(template)
+        except TemplateFailure as error:
+            raise ValueError(str(error)) from None
+        return template
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def _params_for_the_target(cls, params: Any, others: ValidationInfo) -> Any:
+        form = Params if others.data.get("target") is None else OnlineParams
+        return form.model_validate({} if params is None else params)
 
 
 class SingleSpec(_Spec):
@@ -151,7 +187,7 @@ class SingleSpec(_Spec):
 
     def echo(self) -> dict[str, Any]:
         """Return the spec as its client takes it back."""
-        return {"metric": self.metric, **self.model_dump(mode="json", exclude={"metric"})}
+        return {"metric": self.metric, **self.model_dump(mode="json", by_alias=True, exclude={"metric"})}
 
 
 class BundlesSpec(_Spec):
@@ -168,7 +204,7 @@ class BundlesSpec(_Spec):
     def echo(self, bundles: list[Bundle]) -> dict[str, Any]:
         """Return the spec as its client takes it back: stored metrics as their bundles, no key of a newer client."""
         newer = set() if self.dialect == "publication" else {"publication"}
-        echo = self.model_dump(mode="json", exclude={"metrics", *newer})
+        echo = self.model_dump(mode="json", by_alias=True, exclude={"metrics", *newer})
         return {**echo, "metrics": [bundle.model_dump(mode="json") for bundle in bundles]}
 
 

@@ -20,17 +20,18 @@ from assay.jobs.finish import all_shards_done, fail, finish
 from assay.jobs.leases import LeaseLost, claim_shard, job_lease, release_shard, renew_shard, shards_at_once
 from assay.jobs.models import Job, RowScore, Shard, ShardState, State
 from assay.jobs.plan import Unplannable, plan, read_rows
+from assay.jobs.setup import Setup
 from assay.jobs.stored import to_stored
-from assay.platform.egress import EgressRefused, check
-from assay.secrets.vault import SecretUnreadable, open_secret
+from assay.platform.egress import EgressRefused
+from assay.secrets.vault import SecretUnreadable
 from assay_sdk.engine.dataset import apply_field_mapping
 from assay_sdk.engine.errors import RunAborted
 from assay_sdk.engine.forms import FormState
 from assay_sdk.engine.result import Row
 from assay_sdk.engine.result import RowScore as EngineRowScore
 from assay_sdk.engine.run import evaluate
-from assay_sdk.engine.spec import FieldMapping, LLMJudgeMetric, Metric, RunConfig, parse_metric
-from assay_sdk.engine.transport import HttpxTransport
+from assay_sdk.engine.spec import RunConfig
+from assay_sdk.engine.transport import Transport, open_transport
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def judge_shard(shard: Shard) -> None:
     """Judge the rows of a claimed shard that are not stored yet, and give the shard back."""
     job = shard.job
     try:
-        run = ShardRun(shard, _metrics(job), _api_keys(job))
+        run = ShardRun(shard, Setup.of(job))
         whole = asyncio.run(run.judge())
         release_shard(shard, ShardState.DONE if whole else ShardState.WAITING)
     except LeaseLost as lost:
@@ -117,27 +118,12 @@ def judge_shard(shard: Shard) -> None:
     settle(job)
 
 
-def _metrics(job: Job) -> list[Metric]:
-    metrics = [parse_metric(definition) for definition in job.metrics]
-    for metric in metrics:
-        if isinstance(metric, LLMJudgeMetric):
-            check(metric.model.url)
-    return metrics
-
-
-def _api_keys(job: Job) -> dict[str, str]:
-    """Open the job's secrets: only here, in the worker, for as long as the shard runs."""
-    uses = job.job_secrets.select_related("secret__workspace")
-    return {use.reference: open_secret(use.secret).reveal() for use in uses}
-
-
 @dataclass
 class ShardRun:
     """One pass over a shard. Two threads serve it besides the event loop: one reads rows, one stores row scores."""
 
     shard: Shard
-    metrics: list[Metric]
-    api_keys: dict[str, str] = field(repr=False)
+    setup: Setup
     unsaved: list[EngineRowScore] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     forms: FormState = field(init=False)
@@ -150,10 +136,10 @@ class ShardRun:
         """
         job = self.shard.job
         at_once = shards_at_once(job.parallelism, await job.shards.acount())
-        config = RunConfig(parallelism=max(1, job.parallelism // at_once))
+        config = self.setup.config(max(1, job.parallelism // at_once))
         self.saved_forms = dict(job.forms)
         self.forms = FormState.from_wire(job.forms)
-        transport = HttpxTransport()
+        transport = open_transport()
         reader, writer = ThreadPoolExecutor(1, "rows"), ThreadPoolExecutor(1, "store")
         try:
             keeper = asyncio.create_task(self._keep_storing(writer))
@@ -172,13 +158,15 @@ class ShardRun:
                 executor.submit(connection.close)
                 executor.shutdown()
 
-    async def _collect(self, rows: AsyncIterator[Row], config: RunConfig, transport: HttpxTransport) -> None:
+    async def _collect(self, rows: AsyncIterator[Row], config: RunConfig, transport: Transport) -> None:
         scored = evaluate(
             rows,
-            self.metrics,
+            self.setup.metrics,
             config=config,
             transport=transport,
-            api_keys=self.api_keys,
+            api_keys=self.setup.api_keys,
+            target=self.setup.target,
+            prompt_template=self.setup.prompt_template,
             forms=self.forms,
             stop=self.stop,
         )
@@ -221,11 +209,10 @@ class ShardRun:
         stored = RowScore.objects.filter(job=job, row_index__gte=shard.start, row_index__lt=shard.stop)
         done = await loop.run_in_executor(reader, lambda: set(stored.values_list("row_index", flat=True)))
         source = read_rows(job, shard.start, shard.stop)
-        mapping = FieldMapping.model_validate(job.spec.get("field_mapping") or {})
         while batch := await loop.run_in_executor(reader, lambda: list(islice(source, READ_ROWS))):
             for index, item in batch:
                 if index not in done:
-                    yield Row(index, apply_field_mapping(item, mapping))
+                    yield Row(index, apply_field_mapping(item, self.setup.mapping))
 
     def _store(self, row_scores: list[EngineRowScore]) -> bool:
         """Store row scores, progress and lease in one transaction; returns whether the job is to go on.

@@ -128,3 +128,27 @@ def test_pause_keeps_what_is_judged_and_resume_judges_only_the_rest(api: httpx.C
         assert wait(api, "to-pause")["status"] == "completed"
         assert judge.stats()["calls"] == 120
     assert [row["row_index"] for row in scores(api, "to-pause")[1]] == list(range(120))
+
+
+def test_a_target_model_answers_and_the_judge_rates_its_answers(api: httpx.Client) -> None:
+    with JudgeProcess() as judge, JudgeProcess(api_key="target-key-1") as target:
+        api.post(
+            "/apis/secrets/v2/workspaces/default/secrets", json={"name": "target-key", "value": "target-key-1"}
+        ).raise_for_status()
+        prompt = {"messages": [{"role": "user", "content": "Rate 0-4.\n{{item.prompt}}\n{{sample.output_text}}"}]}
+        spec = {
+            "dataset": [{"prompt": f"What is {n} plus {n}?"} for n in range(10)],
+            "target": {"url": f"{target.url}/chat/completions", "name": "answers", "api_key_secret": "target-key"},
+            "prompt_template": {"messages": [{"role": "user", "content": "{{item.prompt}}"}]},
+            "params": {"parallelism": 4, "request_timeout": 20},
+            "metrics": [bundle(judge.url, prompt_template=prompt)],
+        }
+        submit(api, spec, "online")
+        assert wait(api, "online")["status"] == "completed"
+        assert (judge.stats()["calls"], target.stats()["calls"]) == (10, 10)
+    aggregates, judged = scores(api, "online")
+    assert aggregates[0]["count"] == 10
+    assert all(row["sample"]["output_text"] and len(row["requests"]) == 2 for row in judged)
+    assert "target-key-1" not in json.dumps(judged)
+    gone = api.delete("/apis/secrets/v2/workspaces/default/secrets/target-key")
+    assert gone.status_code == 409, "the job refers to the target's key"
