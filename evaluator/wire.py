@@ -156,7 +156,7 @@ class _Spec(_Strict):
     """A model that answers each row first; kept as it was sent."""
     prompt_template: str | dict[str, Any] | None = Field(None, validate_default=True)
     """What the target is asked."""
-    params: Params | OnlineParams = Field(None, validate_default=True)  # type: ignore[assignment]
+    params: Params | OnlineParams = Field(None, validate_default=True)
 
     @field_validator("prompt_template")
     @classmethod
