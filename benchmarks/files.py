@@ -1,11 +1,8 @@
 """Files in and out through the running platform: MB/s beside SHA-256 and the disk alone, and memory growth.
 
-    python -m benchmarks.files [--megabytes 200] [--rounds 3]
-
 The client is a bare socket loop on the same machine, so client and server share its cores.
 """
 
-import argparse
 import hashlib
 import http.client
 import json
@@ -15,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.report import Report
 from tests.platform_process import PlatformProcess
 
 BLOCK = 1024 * 1024
@@ -91,7 +89,7 @@ def memory(pids: list[int]) -> dict[str, float]:
     return found
 
 
-def measure(megabytes: int, rounds: int) -> list[str]:
+def measure(megabytes: int = 200, rounds: int = 3) -> Report:
     with tempfile.TemporaryDirectory() as folder, PlatformProcess(Path(folder) / "data") as platform:
         body = json.dumps({"name": "bench"}).encode()
         made = request(platform.port, "POST", ADDRESS, body, **{"Content-Type": "application/json"})
@@ -108,27 +106,24 @@ def measure(megabytes: int, rounds: int) -> list[str]:
             puts.append(put(platform.port, f"file-{number}", megabytes))
         gets = [get(platform.port, f"file-{number}", megabytes) for number in range(rounds)]
         growth = memory(pids)["VmHWM"] - before
-    return [
-        f"{megabytes} MB files, {rounds} rounds, MB/s as median (least to most)",
-        f"SHA-256 alone          {spread(hashes)}",
-        f"write and fsync alone  {spread(disks)}",
-        f"PUT                    {spread(puts)}, goal 250",
-        f"GET                    {spread(gets)}",
-        f"memory of the web process at its peak: +{growth:.1f} MB, goal 20 at any size",
+    hashed = statistics.median(hashes)
+    rows = [
+        [what, spread(rates), f"{statistics.median(rates) / hashed:.2f} × SHA-256", goal]
+        for what, rates, goal in (
+            ("SHA-256 alone", hashes, ""),
+            ("write and fsync alone", disks, ""),
+            ("PUT, hashed and on disk", puts, "250"),
+            ("GET", gets, ""),
+        )
     ]
+    rows.append(["memory of the web process at its peak", f"+{growth:.1f} MB", "", "20 MB at any size"])
+    return Report(
+        f"Files of {megabytes} MB, {rounds} rounds, MB/s as median (least to most)",
+        "python -m benchmarks files",
+        ["what", "measured", "ratio", "goal"],
+        rows,
+    )
 
 
 def spread(rates: list[float]) -> str:
-    return f"{statistics.median(rates):5.0f} ({min(rates):.0f} to {max(rates):.0f})"
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    arguments.add_argument("--megabytes", type=int, default=200)
-    arguments.add_argument("--rounds", type=int, default=3)
-    asked = arguments.parse_args()
-    print("\n".join(measure(asked.megabytes, asked.rounds)))
-
-
-if __name__ == "__main__":
-    main()
+    return f"{statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f})"

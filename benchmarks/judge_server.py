@@ -10,6 +10,7 @@ import json
 import select
 import subprocess
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
@@ -36,6 +37,7 @@ class JudgeProtocol(asyncio.Protocol):
     """One connection, one request at a time; requests must have a Content-Length."""
 
     calls = 0
+    first = last = 0.0
 
     def __init__(self, wait: float) -> None:
         self._wait = wait
@@ -50,10 +52,11 @@ class JudgeProtocol(asyncio.Protocol):
         end = self._held.find(b"\r\n\r\n")
         if end < 0:
             return
-        if self._held.startswith(b"GET"):  # /calls: how many were answered
+        if self._held.startswith(b"GET"):  # /calls: how many came, and when, since the last look
             self._held.clear()
-            body = b"%d" % JudgeProtocol.calls
+            body = json.dumps({"calls": self.calls, "first": self.first, "last": self.last}).encode()
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            JudgeProtocol.first = 0.0
             return
         head = bytes(self._held[:end]).lower()
         length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
@@ -62,11 +65,13 @@ class JudgeProtocol(asyncio.Protocol):
             number = bytes(self._held[at + len(NUMBER) :][:DIGITS]) if at >= 0 else MARK
             self._held.clear()
             JudgeProtocol.calls += 1
+            JudgeProtocol.first = self.first or time.monotonic()
             asyncio.get_running_loop().call_later(self._wait, self._reply, number)
 
     def _reply(self, number: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(HEAD + BEFORE + number + AFTER)
+            JudgeProtocol.last = time.monotonic()
 
 
 class BenchJudge:

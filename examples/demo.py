@@ -16,7 +16,6 @@ from pathlib import Path
 
 from assay_sdk import Assay, ConflictError, FilesetRef, JSONScoreParser, LLMJudgeMetric, Model, RangeScore, RunConfig
 from assay_sdk.client.job import Job
-from assay_sdk.engine import agree
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data" / "helpfulness.jsonl"
@@ -76,22 +75,9 @@ def run_sample(default: Assay, judge_url: str) -> Job:
     result = job.result()
     print(f"\nJob '{job.name}': {len(result.row_scores)} answers judged by the stand-in judge (not a model)\n")
     print(result.summary())
-    people = [float(row.item["helpfulness"]) for row in result.row_scores]
     print("\nThe stand-in judge against the human-style ratings that come with the sample:\n")
-    print(agreement(result.values("helpfulness"), people))
+    print(job.agreement("helpfulness").summary())
     return job
-
-
-def agreement(judge: list[float | None], people: list[float]) -> str:
-    found = agree.agreement(judge, people, resamples=1000)
-    lines = []
-    for name, statistic in found.statistics.items():
-        if statistic.value is None:
-            lines.append(f"  {name:<24} undefined: {statistic.reason}")
-        else:
-            interval = f"95 % interval {statistic.low:.2f} to {statistic.high:.2f}" if statistic.low is not None else ""
-            lines.append(f"  {name:<24} {statistic.value:6.3f}  {interval}")
-    return "\n".join([f"  {'rows compared':<24} {found.n:6}", *lines])
 
 
 @contextlib.contextmanager

@@ -80,14 +80,15 @@ def main() -> None:
 
         step("5  Does it agree with people?")
         print(label(options))
-        show_agreement({"plain": first})
+        print(first_job.agreement("helpfulness").summary())
 
         step("6  Another prompt, side by side")
         strict = helpfulness(judge, STRICT)
         second_job = assay.evaluator.submit(strict, dataset, name="strict-prompt", config=limit).wait()
         second = second_job.result()
         print(label(options))
-        show_agreement({"plain": first, "strict": second})
+        show_agreement({"plain": first_job, "strict": second_job})
+        print(assay.evaluator.compare([first_job, second_job]).summary())
         show_side_by_side(first, second)
 
         step("7  How the scores are spread")
@@ -170,19 +171,14 @@ def show_rows(result: EvaluationResult) -> None:
         print(f"  {row.index:>3}  judge {number(score)}  people {row.item['helpfulness']}{reason}")
 
 
-def show_agreement(results: dict[str, EvaluationResult]) -> None:
-    """Compare judges with people. Correlations say whether the order is right, MAE how far off it is."""
+def show_agreement(jobs: dict[str, Job]) -> None:
+    """Hold judges against the ratings by hand. Correlations say whether the order is right, MAE how far off it is."""
     names = ("pearson", "spearman", "mae", "bias")
-    print(f"{'prompt':<10}{'rows':>6}" + "".join(f"{name:>24}" for name in names))
-    for prompt, result in results.items():
-        found = result.agreement("helpfulness", "helpfulness", resamples=500)
-        cells = []
-        for name in names:
-            stat = found.statistics[name]
-            spread = "" if stat.low is None or stat.high is None else f" [{stat.low:.2f}, {stat.high:.2f}]"
-            cells.append(f"{number(stat.value)}{spread}" if stat.value is not None else f"none: {stat.reason}")
-        print(f"{prompt:<10}{found.n:>6}" + "".join(f"{cell:>24}" for cell in cells))
-    print("In brackets: the range in which 95 % of resampled datasets fall.")
+    print(f"{'prompt':<10}{'rows':>6}" + "".join(f"{name:>26}" for name in names))
+    for prompt, job in jobs.items():
+        found = job.agreement("helpfulness")
+        print(f"{prompt:<10}{found.n:>6}" + "".join(f"{found[name]!s:>26}" for name in names))
+    print("In brackets: where the number probably lies with more rows of the same kind, 95 times out of 100.\n")
 
 
 def show_side_by_side(first: EvaluationResult, second: EvaluationResult) -> None:

@@ -1,26 +1,30 @@
 """A fileset as rows: which files a job reads and how many rows they hold, then any part of them as a stream."""
 
-import gzip
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol
 
 from assay.filesets import blobs
 from assay.filesets.models import Blob, Fileset, Storage
 from assay.platform.errors import Invalid, Refusal
-from assay_sdk.engine.dataset import PACKED, read_items, select
+from assay_sdk.engine.dataset import count_items, read_items
 from assay_sdk.engine.errors import DatasetError
+from assay_sdk.engine.mapping import Unmapped
+from assay_sdk.engine.selection import select
+from assay_sdk.engine.spec import FieldMapping
 
 SHOWN = 8
 """Files that a message names."""
 
 
 class RowsUnreadable(Invalid):
-    """The rows cannot be read: ``NothingSelected``, ``FileUnreadable`` or ``NoRows``. The message says what to fix."""
+    """The rows cannot be read: ``NothingSelected``, ``FileUnreadable``, ``NoRows`` or ``ColumnsMissing``.
+
+    The message says what to fix.
+    """
 
 
 class NothingSelected(RowsUnreadable):
@@ -37,6 +41,10 @@ class FileUnreadable(RowsUnreadable):
 
 class NoRows(RowsUnreadable):
     pass
+
+
+class ColumnsMissing(RowsUnreadable):
+    """The field mapping names a column that no row has."""
 
 
 class Input(Protocol):
@@ -58,27 +66,35 @@ class PlannedInput:
     """Rows that it holds; of the last one, no more than the limit needs."""
 
 
-def plan_inputs(fileset: Fileset, revision: str, fragment: str, limit: int | None) -> list[PlannedInput]:
+def plan_inputs(
+    fileset: Fileset, revision: str, fragment: str, limit: int | None, mapping: FieldMapping | None = None
+) -> list[PlannedInput]:
     """Return the files that ``fragment`` selects, in order, with their rows counted, as far as ``limit`` rows go.
 
-    Each counted row is decoded, so that a broken one is told before the first judge call is paid. Raises
-    ``RowsUnreadable``.
+    Each counted row is decoded, and the mapped columns are looked for, so that a broken line or a misspelt column is
+    told before the first judge call is paid. Raises ``RowsUnreadable``.
     """
     found = _files(fileset, revision)
     chosen = select(found, fragment)
     if not chosen:
         raise NothingSelected(fileset, fragment, sorted(found))
     planned: list[PlannedInput] = []
+    unmapped = Unmapped(mapping)
     left = limit
     for path in chosen:
         if left == 0:
             break
         with _opened(fileset, revision, path, found[path]) as file:
-            rows = sum(1 for _ in islice(read_items(file, path), left))
+            rows = count_items(file, path, left)
+            if unmapped:
+                file.seek(0)
+                unmapped.see(islice(read_items(file, path), rows))
         planned.append(PlannedInput(path, found[path], rows))
         left = None if left is None else left - rows
     if not any(file.rows for file in planned):
         raise NoRows(f"The files of fileset '{fileset}' hold no rows: {', '.join(chosen[:SHOWN])}.")
+    if unmapped:
+        raise ColumnsMissing(f"Fileset '{fileset}': {unmapped}")
     return planned
 
 
@@ -94,22 +110,8 @@ def stream(
         begin, end = max(start, first), min(stop, first + each.rows)
         if begin < end:
             with _opened(fileset, revision, each.path, each.blob) as file:
-                yield from enumerate(_part(file, each.path, begin - first, end - begin), begin)
+                yield from enumerate(islice(read_items(file, each.path, begin - first), end - begin), begin)
         first += each.rows
-
-
-def _part(file: BinaryIO, name: str, skipped: int, wanted: int) -> Iterator[dict[str, Any]]:
-    packed = next((suffix for suffix in PACKED if name.lower().endswith(suffix)), "")
-    inner = name[: len(name) - len(packed)]
-    if not skipped or not inner.lower().endswith(".jsonl"):
-        yield from islice(read_items(file, name), skipped, skipped + wanted)
-        return
-    plain = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
-    for line in plain:
-        skipped -= not line.isspace()
-        if not skipped:
-            break
-    yield from islice(read_items(plain, inner), wanted)
 
 
 def _files(fileset: Fileset, revision: str) -> dict[str, Blob | None]:
@@ -134,8 +136,6 @@ def _opened(fileset: Fileset, revision: str, path: str, blob: Blob | None) -> It
             ) from None
         except DatasetError as error:
             raise FileUnreadable(f"Fileset '{fileset}': {error}") from error
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise FileUnreadable(f"Fileset '{fileset}': {path} is not sound gzip data: {error}") from error
 
 
 def _fetched(fileset: Fileset, revision: str, path: str) -> Path:

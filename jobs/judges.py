@@ -12,7 +12,8 @@ STAND_IN = "assay-stand-in-judge"
 
 def judges_of(job: Job) -> list[str]:
     """Return the names of the models in the job's metrics, each once."""
-    names = [(metric.get("model") or {}).get("name") for metric in job.metrics]
+    asked = [part for metric in job.metrics for part in (metric, metric.get("judge") or {}, *metric.get("judges", ()))]
+    names = [(part.get("model") or {}).get("name") for part in asked]
     return list(dict.fromkeys(name for name in names if name))
 
 

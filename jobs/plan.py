@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
+from pydantic import ValidationError
 
 from assay.filesets import rows
 from assay.jobs import logs
@@ -12,6 +13,8 @@ from assay.jobs.leases import shards_at_once
 from assay.jobs.models import Job, JobInput, Shard, State
 from assay.jobs.states import move
 from assay.jobs.wake import wake
+from assay_sdk.engine.mapping import Unmapped
+from assay_sdk.engine.spec import FieldMapping
 
 SHARD_ROWS = 2000
 
@@ -55,13 +58,28 @@ def _inputs(job: Job) -> list[rows.PlannedInput]:
         name = name if "/" in name else f"{job.workspace.name}/{name}"
         raise Unplannable(f"Fileset '{name}' not found. Create the fileset, then submit the job again.")
     try:
-        return rows.plan_inputs(job.dataset_fileset, job.dataset_revision, job.dataset_fragment, job.limit_samples)
+        fileset, revision, fragment = job.dataset_fileset, job.dataset_revision, job.dataset_fragment
+        return rows.plan_inputs(fileset, revision, fragment, job.limit_samples, _mapping(job))
     except rows.RowsUnreadable as error:
         raise Unplannable(str(error)) from None
 
 
 def _inline_rows(job: Job) -> int:
-    return len(job.spec["dataset"][: job.limit_samples])
+    inline = job.spec["dataset"][: job.limit_samples]
+    unmapped = Unmapped(_mapping(job))
+    unmapped.see(inline)
+    if inline and unmapped:
+        raise Unplannable(str(unmapped))
+    return len(inline)
+
+
+def _mapping(job: Job) -> FieldMapping:
+    try:
+        return FieldMapping.model_validate(job.spec.get("field_mapping") or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("field_mapping", *first["loc"])))
+        raise Unplannable(f"{where}: {first['msg']}") from None
 
 
 def read_rows(job: Job, start: int, stop: int) -> Iterator[tuple[int, dict[str, Any]]]:

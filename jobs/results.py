@@ -14,7 +14,8 @@ from django.db.models import QuerySet
 
 from assay.filesets import local
 from assay.filesets.blobs import Readable
-from assay.jobs.models import Dialect, Job, Result, RowScore, State
+from assay.jobs.judged import stored_rows
+from assay.jobs.models import Dialect, Job, Result, State
 from assay.platform.api import wire_time
 from assay.platform.errors import NotFound
 
@@ -24,7 +25,6 @@ ARTIFACTS = "artifacts"
 METADATA = "run-metadata"
 EVALUATION = "evaluation-results"
 
-ROWS_AT_ONCE = 200
 GZIP_LEVEL = 3
 
 
@@ -88,16 +88,8 @@ def write_artifacts(job: Job, aggregates: dict[str, Any]) -> None:
 
 def row_lines(job: Job) -> Iterator[bytes]:
     """Yield the rows stored so far as lines of JSON, in row order."""
-    last = -1
-    while True:
-        # Page by page: one cursor over millions of rows would hold a read transaction open for minutes.
-        rows = RowScore.objects.filter(job=job, row_index__gt=last).order_by("row_index")
-        page = list(rows.values_list("row_index", "record")[:ROWS_AT_ONCE])
-        if not page:
-            return
-        last = page[-1][0]
-        for _, record in page:
-            yield zlib.decompress(record) + b"\n"
+    for _, record in stored_rows(job, "record"):
+        yield zlib.decompress(record) + b"\n"
 
 
 def _metadata(job: Job) -> dict[str, Any]:

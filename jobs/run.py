@@ -24,9 +24,9 @@ from assay.jobs.setup import Setup
 from assay.jobs.stored import to_stored
 from assay.platform.egress import EgressRefused
 from assay.secrets.vault import SecretUnreadable
-from assay_sdk.engine.dataset import apply_field_mapping
 from assay_sdk.engine.errors import RunAborted
 from assay_sdk.engine.forms import FormState
+from assay_sdk.engine.mapping import apply_field_mapping
 from assay_sdk.engine.result import Row
 from assay_sdk.engine.result import RowScore as EngineRowScore
 from assay_sdk.engine.run import evaluate
@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 STORE_SECONDS = 0.1
 STORE_ROWS = 200
 READ_ROWS = 64
+TELL_SECONDS = 3.0
+"""How often a job that waits for its judge says so anew."""
 STOP_GRACE_SECONDS = 1.0
 """How long calls in flight may take to come home once a job is cancelled or paused."""
 DATABASE_PATIENCE_SECONDS = 60.0
@@ -128,6 +130,10 @@ class ShardRun:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     forms: FormState = field(init=False)
     saved_forms: dict[str, dict[str, str]] = field(init=False)
+    waits_for: str | None = None
+    """Why the run waits, in the engine's words; None while it goes on."""
+    told: tuple[str | None, float] = (None, 0.0)
+    """What the job was last told of that, and when."""
 
     async def judge(self) -> bool:
         """Judge and store; returns whether every row of the shard is stored.
@@ -168,6 +174,7 @@ class ShardRun:
             target=self.setup.target,
             prompt_template=self.setup.prompt_template,
             forms=self.forms,
+            on_waiting=self._on_waiting,
             stop=self.stop,
         )
         async for row_score in scored:
@@ -245,8 +252,24 @@ class ShardRun:
             if forms != self.saved_forms:
                 Job.objects.filter(pk=job.pk).update(forms=forms)
                 self.saved_forms = dict(forms)
+            self._tell_waiting()
             state = Job.objects.filter(pk=job.pk).values_list("state", flat=True).first()
         return state == State.ACTIVE
+
+    def _on_waiting(self, why: str | None) -> None:
+        self.waits_for = why
+
+    def _tell_waiting(self) -> None:
+        """Show why the job waits, every few seconds at most, and that it goes on once it does."""
+        why, (told, at) = self.waits_for, self.told
+        if why is None and told is None or (why is not None and time.monotonic() - at < TELL_SECONDS):
+            return
+        job = Job.objects.filter(pk=self.shard.job.pk, state=State.ACTIVE)
+        done, total = job.values_list("rows_done", "rows_total").first() or (0, 0)
+        job.update(message=f"{why.rstrip('.')}; {done} rows done" if why else f"Judging {total} rows")
+        if why and told is None:
+            logs.write(self.shard.job, why)
+        self.told = why, time.monotonic()
 
     def _note_failures(self, row_scores: list[EngineRowScore]) -> None:
         for row in [row for row in row_scores if row.failure][:3]:

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from assay.jobs import views_agreement
 from assay.jobs import views_evaluate as views
 
 JOBS = "v2/workspaces/<str:workspace>/evaluate/jobs"
@@ -13,7 +14,9 @@ urlpatterns = [
     path(f"{JOB}/status", views.EvaluationStatus.as_view()),
     path(f"{JOB}/logs", views.EvaluationLogs.as_view()),
     path(f"{JOB}/cancel", views.CancelEvaluation.as_view()),
+    path(f"{JOB}/agreement", views_agreement.EvaluationAgreement.as_view()),
     path(f"{JOB}/results", views.EvaluationResults.as_view()),
     path(f"{JOB}/results/<str:result>", views.OneEvaluationResult.as_view()),
     path(f"{JOB}/results/<str:result>/download", views.DownloadEvaluationResult.as_view()),
+    path("v2/workspaces/<str:workspace>/comparisons", views_agreement.Comparisons.as_view()),
 ]

@@ -16,7 +16,7 @@ WIRING = {
     "platform.site",
 }
 """Parts of `platform` that put the apps together, and so stand above them."""
-DOORS = {"views", "urls", "views_evaluate", "urls_evaluate", "admin", "tasks", "pages"}
+DOORS = {"views", "urls", "views_evaluate", "views_agreement", "urls_evaluate", "admin", "tasks", "pages"}
 
 MODULES = {
     path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): path

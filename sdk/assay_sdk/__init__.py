@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 CATALOGUE = {
     "assay_sdk.client.assay": "Assay AsyncAssay",
+    "assay_sdk.client.comparing": "compare",
     "assay_sdk.client.errors": (
         "APIConnectionError APIStatusError APITimeoutError AssayError AuthenticationError BadRequestError "
         "ConflictError JobCancelled JobFailed JobTimeout NotFoundError PermissionDeniedError RateLimitError "
@@ -19,12 +20,17 @@ CATALOGUE = {
         "File Fileset FilesetRef Health HuggingfaceStorage JobInfo JobStatus LogLine Member Project ResultInfo Secret "
         "Storage StoredMetric StoredResult Workspace"
     ),
-    "assay_sdk.engine.agree": "Agreement Statistic agreement",
-    "assay_sdk.engine.errors": "EngineError RunAborted",
+    "assay_sdk.engine.agree": "Agreement agreement",
+    "assay_sdk.engine.comparison": "ChangedRow ComparedRun Comparison Difference",
+    "assay_sdk.engine.errors": "EngineError NotComparable RunAborted",
+    "assay_sdk.engine.pairwise": "PositionBias Share",
     "assay_sdk.engine.result": "RowScore Score ScoreState",
+    "assay_sdk.engine.statistic": "Statistic",
     "assay_sdk.engine.spec": (
-        "InferenceParams JSONScoreParser LLMJudgeMetric Model RangeScore Reasoning RegexScoreParser RubricItem "
-        "RubricScore RunConfig RunConfigOnline RunConfigOnlineModel StructuredOutput"
+        "BLEUMetric ExactMatchMetric Expectation F1Metric InferenceParams JSONScoreParser LLMJudgeMetric Model "
+        "NemoAgentToolkitRemoteMetric NumberCheckMetric PairwiseMetric PanelMetric ROUGEMetric RangeScore Reasoning "
+        "RegexScoreParser RemoteMetric RemoteScore RubricItem RubricScore RunConfig RunConfigOnline "
+        "RunConfigOnlineModel SelfConsistencyMetric StringCheckMetric StructuredOutput ToolCallingMetric"
     ),
 }
 """Module → the public names that live there."""
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
     # The same for type checkers and editors, which cannot follow the catalogue; a test holds the two together.
     from assay_sdk.client.assay import Assay as Assay
     from assay_sdk.client.assay import AsyncAssay as AsyncAssay
+    from assay_sdk.client.comparing import compare as compare
     from assay_sdk.client.errors import APIConnectionError as APIConnectionError
     from assay_sdk.client.errors import APIStatusError as APIStatusError
     from assay_sdk.client.errors import APITimeoutError as APITimeoutError
@@ -74,26 +81,47 @@ if TYPE_CHECKING:
     from assay_sdk.client.values import StoredResult as StoredResult
     from assay_sdk.client.values import Workspace as Workspace
     from assay_sdk.engine.agree import Agreement as Agreement
-    from assay_sdk.engine.agree import Statistic as Statistic
     from assay_sdk.engine.agree import agreement as agreement
+    from assay_sdk.engine.comparison import ChangedRow as ChangedRow
+    from assay_sdk.engine.comparison import ComparedRun as ComparedRun
+    from assay_sdk.engine.comparison import Comparison as Comparison
+    from assay_sdk.engine.comparison import Difference as Difference
     from assay_sdk.engine.errors import EngineError as EngineError
+    from assay_sdk.engine.errors import NotComparable as NotComparable
     from assay_sdk.engine.errors import RunAborted as RunAborted
+    from assay_sdk.engine.pairwise import PositionBias as PositionBias
+    from assay_sdk.engine.pairwise import Share as Share
     from assay_sdk.engine.result import RowScore as RowScore
     from assay_sdk.engine.result import Score as Score
     from assay_sdk.engine.result import ScoreState as ScoreState
+    from assay_sdk.engine.spec import BLEUMetric as BLEUMetric
+    from assay_sdk.engine.spec import ExactMatchMetric as ExactMatchMetric
+    from assay_sdk.engine.spec import Expectation as Expectation
+    from assay_sdk.engine.spec import F1Metric as F1Metric
     from assay_sdk.engine.spec import InferenceParams as InferenceParams
     from assay_sdk.engine.spec import JSONScoreParser as JSONScoreParser
     from assay_sdk.engine.spec import LLMJudgeMetric as LLMJudgeMetric
     from assay_sdk.engine.spec import Model as Model
+    from assay_sdk.engine.spec import NemoAgentToolkitRemoteMetric as NemoAgentToolkitRemoteMetric
+    from assay_sdk.engine.spec import NumberCheckMetric as NumberCheckMetric
+    from assay_sdk.engine.spec import PairwiseMetric as PairwiseMetric
+    from assay_sdk.engine.spec import PanelMetric as PanelMetric
     from assay_sdk.engine.spec import RangeScore as RangeScore
     from assay_sdk.engine.spec import Reasoning as Reasoning
     from assay_sdk.engine.spec import RegexScoreParser as RegexScoreParser
+    from assay_sdk.engine.spec import RemoteMetric as RemoteMetric
+    from assay_sdk.engine.spec import RemoteScore as RemoteScore
+    from assay_sdk.engine.spec import ROUGEMetric as ROUGEMetric
     from assay_sdk.engine.spec import RubricItem as RubricItem
     from assay_sdk.engine.spec import RubricScore as RubricScore
     from assay_sdk.engine.spec import RunConfig as RunConfig
     from assay_sdk.engine.spec import RunConfigOnline as RunConfigOnline
     from assay_sdk.engine.spec import RunConfigOnlineModel as RunConfigOnlineModel
+    from assay_sdk.engine.spec import SelfConsistencyMetric as SelfConsistencyMetric
+    from assay_sdk.engine.spec import StringCheckMetric as StringCheckMetric
     from assay_sdk.engine.spec import StructuredOutput as StructuredOutput
+    from assay_sdk.engine.spec import ToolCallingMetric as ToolCallingMetric
+    from assay_sdk.engine.statistic import Statistic as Statistic
 
 
 def __getattr__(name: str) -> Any:

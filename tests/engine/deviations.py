@@ -53,6 +53,17 @@ JUDGE: dict[str, Deviation] = {
     "json-trailing-comma": _scored(11, 3.0),
     "json-bom": _scored(11, 3.0),
     "json-nbsp-before": _scored(11, 3.0),
+    # Nor do other slips of writing that leave no doubt about what is meant.
+    "json-single-quotes": _scored(11, 3.0),
+    "json-comment": _scored(11, 3.0),
+    "json-raw-newline-in-string": _scored(11, 3.0),
+    "json-leading-zero": _scored(11, 3.0),
+    "json-plus-sign": _scored(11, 3.0),
+    "json-key-case": _scored(11, 3.0),
+    "json-key-space": _scored(11, 3.0),
+    "json-top-level-list": _scored(11, 3.0),
+    "json-object-value": _scored(4, 3.0),
+    "rubric-object-crashes": _labelled(4, 1.0, "good"),
     "rubric-fenced": _labelled(11, 1.0, "good"),
     # A number in quotes is a number.
     "json-string-number": _scored(12, 4.0),
@@ -226,6 +237,7 @@ DATASET: dict[str, Deviation] = {
     "ds-folder-mixed-type-file-silently-dropped": Deviation(28, rows=[{"n": 1}, {"n": "two"}, {"n": 3}]),
     "ds-json-array-skips-non-objects": Deviation(28, error="a.json, line 1"),
     "ds-folder-conflicting-types": Deviation(28, rows=[{"q": 1}, {"q": "2"}]),
+    "ds-mapping-missing-source-silently-skipped": Deviation(30, error="names what no row has: 'nope'"),
     # Values are what the file says; what it does not say is absent.
     "ds-missing-keys-become-null": Deviation(29, rows=[{"q": "x", "ref": "r"}, {"q": "y"}]),
     "ds-missing-nested-become-null": Deviation(29, rows=[{"m": {"a": 1}}, {"m": {"b": 2}}]),
@@ -250,8 +262,8 @@ class OnlineDeviation:
 
 ONLINE: dict[str, OnlineDeviation] = {
     # One failed row does not cost the others.
-    "online-target-fails-strict": OnlineDeviation(1, failures=["refused", None], target_requests=2),
-    "online-target-empty-text-strict": OnlineDeviation(31, failures=["empty", None], target_requests=2),
+    "online-target-fails-strict": OnlineDeviation(1, failures=["skipped", None], target_requests=2),
+    "online-target-empty-text-strict": OnlineDeviation(31, failures=["skipped", None], target_requests=2),
     # A judge is not asked about an answer that does not exist.
     "online-judge-sees-None-after-target-failure": OnlineDeviation(
         7,
@@ -262,6 +274,9 @@ ONLINE: dict[str, OnlineDeviation] = {
     "online-judge-not-needing-the-answer-scores-failed-row": OnlineDeviation(
         7, failures=["skipped", None], outputs=[{"clarity": NAN}, {"clarity": 4.0}], judge_contents=["Name a metal."]
     ),
+    "online-string-check-on-failed-row": OnlineDeviation(
+        7, failures=["skipped", None], outputs=[{"string-check": NAN}, {"string-check": 1.0}]
+    ),
     "online-string-template": OnlineDeviation(21, failures=[None], target_contents=["Q 2+2?"]),
     # One list in a reply is one unscored row, without an error of the whole metric.
     "online-judge-crash-ignored": OnlineDeviation(4, failures=["unparseable", None, "unparseable"]),
@@ -270,4 +285,72 @@ ONLINE: dict[str, OnlineDeviation] = {
     "online-default-judge-template": OnlineDeviation(
         22, failures=[None], judge_contents=['Row:\n{"ask": "Name a river."}\n\nAnswer to judge:\nElbe']
     ),
+}
+
+
+def _valued(point: int, *values: Any, score: str) -> Deviation:
+    states = ["unparseable" if value == NAN else "scored" for value in values]
+    return Deviation(point, outputs=[{score: value} for value in values], states=states)
+
+
+def _matched(point: int, value: float) -> Deviation:
+    return _valued(point, value, score="exact-match")
+
+
+def _checked(*values: Any) -> Deviation:
+    return _valued(37, *values, score="number-check")
+
+
+def _called(names: float, arguments: float) -> Deviation:
+    both = {"function_name_accuracy": names, "function_name_and_args_accuracy": arguments}
+    return Deviation(40, outputs=[both])
+
+
+METRICS: dict[str, Deviation] = {
+    # A sign, a decimal point and a currency belong to a number; a text of articles is not empty.
+    "em-minus-lost": _matched(36, 0.0),
+    "em-decimal-point-lost": _matched(36, 0.0),
+    "em-currency": _matched(36, 0.0),
+    "em-only-article-equals-empty": _matched(36, 0.0),
+    "f1-article-only-vs-empty": _valued(36, 0.0, score="f1"),
+    # A numeral is read whole: 1,250 and 2e3 are one number, 3/4 is three quarters, a hyphen in a word is no minus.
+    "nc-parse-thousands-comma-splits": _checked(0.0),
+    "nc-parse-exponent-splits": _checked(0.0),
+    "nc-parse-fraction-takes-denominator": _checked(0.0),
+    "nc-parse-minus-glued-to-word": _checked(0.0),
+    # A range, a date, a time is no number.
+    "nc-parse-range-reads-negative": _checked(NAN),
+    "nc-parse-date-last-part": _checked(NAN),
+    "nc-parse-time": _checked(NAN),
+    # Numbers are compared as they are written, without the dust of floats.
+    "nc-absdiff-rounding": _checked(1.0, 1.0, 1.0),
+    "nc-native-small-float-misread": _checked(0.0, 0.0),
+    "nc-long-int": _checked(1.0, 1.0),
+    # All references count in the corpus, and short texts that are identical are a perfect match there too.
+    "bleu-two-references": Deviation(38, aggregates={"corpus": 100.0}),
+    "bleu-two-references-corpus-uses-first-only": Deviation(38, aggregates={"corpus": 100.0}),
+    "bleu-two-words": Deviation(38, aggregates={"corpus": 100.0}),
+    "bleu-one-word": Deviation(38, aggregates={"corpus": 100.0}),
+    # A perfect score is in the last bin of the histogram.
+    "bleu-many": Deviation(32, aggregates={"sentence": [1, 1, 1, 1, 0, 1, 0, 0, 0, 1]}),
+    "bleu-many-all": Deviation(32, aggregates={"sentence": [6, 2, 2, 4, 0, 1, 0, 0, 0, 5]}),
+    # A metric that cannot work is refused before anything is run.
+    "bleu-no-references": Deviation(1, refused=True),
+    # Words have accents, and every script has words.
+    "rouge-unicode": Deviation(
+        39, outputs=[{"rouge_1_score": 0.6, "rouge_2_score": 0.25, "rouge_3_score": 0.0, "rouge_L_score": 0.6}]
+    ),
+    "rouge-cjk": Deviation(
+        39, outputs=[{"rouge_1_score": 6 / 7, "rouge_2_score": 4 / 6, "rouge_3_score": 0.4, "rouge_L_score": 6 / 7}]
+    ),
+    # Each call counts, as often as it is wanted and made; arguments are the same as text and as an object.
+    "tc-duplicate-call-ignored": _called(0.0, 0.0),
+    "tc-duplicates-last-wins": _called(0.0, 0.0),
+    "tc-duplicates-last-wins-wrong": _called(0.0, 0.0),
+    "tc-wanted-duplicates-collapse": _called(0.0, 0.0),
+    "tc-wanted-duplicates-both-made": _called(1.0, 1.0),
+    "tc-arguments-already-object-nan": _called(1.0, 1.0),
+    "tc-wanted-arguments-as-text-never-match": _called(1.0, 1.0),
+    # What is outside the bounds is no score, and does not enter the mean.
+    "remote-outside-bounds-kept": Deviation(14, outputs=[{"leafiness": NAN}], states=["out_of_range"]),
 }

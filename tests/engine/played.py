@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 from assay_sdk.engine.pace import Retry
 from assay_sdk.engine.transport import HTTPReply
 
-NO_WAITING = Retry(base=0.0, longest_asked=0.0)
+NO_WAITING = Retry(patience=1, base=0.0, longest_asked=0.0, away=0.0)
 
 # What a server says that does not know a form of structured output, and the key by which each form is recognised.
 FORMS = {
     "response_format": ("response_format", lambda body: "response_format" in body),
     "guided_json": ("guided_json", lambda body: "guided_json" in body),
     "nvext": ("nvext.guided_json", lambda body: "guided_json" in body.get("nvext", {})),
+    "tools": ("tools", lambda body: "tools" in body),
 }
 
 

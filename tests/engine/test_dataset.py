@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from backports import zstd
 
-from assay_sdk.engine.dataset import apply_field_mapping, read_items, read_rows, select
+from assay_sdk.engine import csvtext, jsontext, unpack
+from assay_sdk.engine.dataset import count_items, read_items, read_rows
 from assay_sdk.engine.errors import DatasetError
 from assay_sdk.engine.spec import FieldMapping
 
@@ -72,7 +74,8 @@ def test_first_error_names_file_and_line(name: str, content: str, line: int, mes
         ("a.jsonl.gz", b"no gzip", "gzip"),
         ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000)[:40], "gzip"),
         ("a.txt", b"", "cannot be read; readable: .json, .jsonl, .csv"),
-        ("a.parquet", b"", "cannot be read"),
+        ("a.orc", b"", "cannot be read"),
+        ("a.jsonl.zst", b"no zstd", "zstd"),
     ],
 )
 def test_what_is_not_text_or_not_known(name: str, content: bytes, message: str) -> None:
@@ -84,8 +87,75 @@ def test_numbers_keep_every_digit() -> None:
     numbers = [123456789012345678901234567890, -9223372036854775809, 9007199254740993, 0.1, 1e-7]
     for name in ("a.json", "a.jsonl"):
         assert items(name, "\n".join(f'{{"n": {n}}}' for n in numbers)) == [{"n": n} for n in numbers]
-    (item,) = items("a.jsonl", '{"n": NaN}')
-    assert item["n"] != item["n"]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_what_json_cannot_hold_is_written_so_that_it_can(name: str) -> None:
+    assert items(name, '{"n": [NaN, Infinity, -Infinity, 1e999, -1e999, 1e308]}') == [
+        {"n": [None, "Infinity", "-Infinity", "1e999", "-1e999", 1e308]}
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_half_a_character_is_refused(name: str) -> None:
+    assert items(name, r'{"q": "\ud83d\udeb2"}') == [{"q": "\U0001f6b2"}]
+    with pytest.raises(DatasetError, match="line 2: .*half a character"):
+        items(name, '{"q": "x"}\n' + r'{"q": "\ud83d"}')
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+@pytest.mark.parametrize("skip", [0, 1, 2, 3, 4])
+def test_items_may_be_skipped(name: str, skip: int) -> None:
+    content = "n\n\n0\n1\n2\n" if name == "a.csv" else '\ufeff{"n": 0}\n \n{"n": 1}\n{"n": 2}\n'
+    found = list(read_items(io.BytesIO(content.encode()), name, skip))
+    assert found == [{"n": n} for n in range(skip, 3)]
+    assert count_items(io.BytesIO(content.encode()), name, skip) == min(skip, 3)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".GZIP", ".zst", ".zstd"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+def test_however_it_is_packed(name: str, suffix: str) -> None:
+    plain = (b"n\n1\n" if name == "a.csv" else b'{"n": 1}\n') * 1
+    parts = {"": [plain], ".gz": [gzip.compress(plain)], ".zst": [zstd.compress(plain[:3]), zstd.compress(plain[3:])]}
+    packed = b"".join(parts[suffix.lower().replace("ip", "").replace("td", "t")])
+    assert items(name + suffix, packed) == [{"n": 1}]
+
+
+@pytest.mark.parametrize("cut", [1, 10, 40])
+def test_a_cut_off_zstd_file_is_not_a_short_one(cut: int) -> None:
+    packed = zstd.compress(b"".join(b'{"a": %d}\n' % number for number in range(1000)))
+    with pytest.raises(DatasetError, match=r"a\.jsonl\.zst: the file is not sound zstd data"):
+        items("a.jsonl.zst", packed[:-cut])
+
+
+def test_a_file_that_unpacks_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "FREE_BYTES", 1 << 20)
+    blank = zstd.compress(b"\n" * (1 << 22))
+    assert len(blank) < 1000
+    with pytest.raises(DatasetError, match=r"a\.jsonl\.zst: the file unpacks to more than 1000 times its size"):
+        items("a.jsonl.zst", blank)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", b'{"a": "' + b"x" * 2000 + b'"}'),
+        ("a.json", b'[{"a": "' + b"x" * 200_000 + b'"}]'),
+        ("a.csv", b"a,b\n" + b"x" * 500 + b"," + b"y" * 600 + b"\n"),
+        ("a.csv", b"a,b\n" + b'"x\n",' * 400 + b"\n"),
+    ],
+    ids=["line", "value", "record", "record of many lines"],
+)
+def test_an_item_has_a_largest_size(name: str, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (jsontext, csvtext):
+        monkeypatch.setattr(module, "MAX_ITEM_BYTES", 1000)
+    with pytest.raises(DatasetError, match="the item is longer than"):
+        items(name, content)
+
+
+def test_csv_numbers_that_are_none() -> None:
+    (item,) = items("a.csv", f"big,huge,none\n{'9' * 5000},1e999,nan\n")
+    assert item == {"big": "9" * 5000, "huge": "1e999", "none": "nan"}
 
 
 def test_csv_columns_have_one_kind_and_text_stays_as_it_is() -> None:
@@ -146,24 +216,6 @@ def test_memory_does_not_grow_with_the_file(name: str, make: Callable[[], Endles
     assert peak < 3_000_000
 
 
-def test_selection_by_path_folder_and_pattern() -> None:
-    paths = ["x/y/b.jsonl", "x/a.jsonl", "b.jsonl", "notes.txt", "x/c.csv.gz", "odd[1].jsonl", "x/t.parquet"]
-    data = ["b.jsonl", "odd[1].jsonl", "x/a.jsonl", "x/c.csv.gz", "x/t.parquet", "x/y/b.jsonl"]
-    assert select(paths, None) == data
-    assert select(paths, "") == data
-    assert select(paths, "x") == select(paths, "/x/") == data[2:]
-    assert select(paths, "*.jsonl") == ["b.jsonl", "odd[1].jsonl"]
-    assert select(paths, "**/*.jsonl") == ["b.jsonl", "odd[1].jsonl", "x/a.jsonl", "x/y/b.jsonl"]
-    assert select(paths, "x/*") == ["x/a.jsonl", "x/c.csv.gz", "x/t.parquet"]
-    assert select(paths, "x/**") == data[2:]
-    assert select(paths, "?.jsonl") == ["b.jsonl"]
-    assert select(paths, "x/[!b-z].jsonl") == ["x/a.jsonl"]
-    assert select(paths, "odd[1].jsonl") == ["odd[1].jsonl"]
-    assert select(paths, "notes.txt") == ["notes.txt"]
-    assert select(paths, "missing.jsonl") == []
-    assert select(["xy/a.jsonl"], "x") == []
-
-
 def test_no_rows_at_all_is_an_error() -> None:
     with pytest.raises(DatasetError, match="no rows"):
         list(read_rows([], lambda name: io.BytesIO()))
@@ -177,16 +229,14 @@ def test_rows_are_numbered_through_files_and_end_at_the_limit() -> None:
     assert [(row.index, row.item) for row in rows] == [(0, {"n": 1}), (1, {"n": 2}), (2, {"n": 3})]
 
 
-def test_mapping_adds_canonical_names() -> None:
-    item = {"question": "x", "meta": {"gold": "g"}, "a.b": 1, "output": "old"}
-    mapping = FieldMapping(
-        input="question", reference="meta.gold", output="a.b", context="nope", custom={"topic": "meta"}
-    )
-    assert apply_field_mapping(item, mapping) == {
-        **item,
-        "input": "x",
-        "reference": "g",
-        "output": 1,
-        "topic": {"gold": "g"},
-    }
-    assert item["output"] == "old"
+def test_a_mapped_column_that_no_row_has_is_an_error_before_the_first_row() -> None:
+    content = b'{"question": "x", "meta": {"gold": null}}\n{"question": "y", "late": 1}\n'
+
+    def rows(**mapping: Any) -> list[dict[str, Any]]:
+        found = read_rows(["a.jsonl"], lambda name: io.BytesIO(content), mapping=FieldMapping(**mapping))
+        return [row.item for row in found]
+
+    assert [item.get("input") for item in rows(input="late", reference="meta.gold")] == [None, 1]
+    with pytest.raises(DatasetError, match=r"no row has: 'meta.old' \(for 'reference'\)") as caught:
+        rows(input="question", reference="meta.old")
+    assert str(caught.value).endswith("Columns there are: question, meta, late.")

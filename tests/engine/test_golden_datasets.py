@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from assay_sdk.engine.dataset import read_rows, select
+from assay_sdk.engine.dataset import read_rows
 from assay_sdk.engine.errors import DatasetError
+from assay_sdk.engine.selection import select
 from assay_sdk.engine.spec import FieldMapping
 from tests.engine.deviations import DATASET, Deviation
 from tests.engine.golden import cases

@@ -36,6 +36,7 @@ async def play(case: dict[str, Any]) -> tuple[LLMJudgeMetric, Played, list[RowSc
     samples = case.get("samples") or [None] * len(case["rows"])
     rows = [Row(i, item, sample) for i, (item, sample) in enumerate(zip(case["rows"], samples, strict=True))]
     server = Played({"judge.example": case["judge_replies"]}, case.get("judge_honours"))
+    metric = metric.model_copy(update={"retries_unscored": 0})  # the vectors have one reply a row
     run = evaluate(rows, [metric], config=RunConfig(parallelism=1), transport=server, retry=NO_WAITING)
     return metric, server, [row_score async for row_score in run]
 

@@ -111,6 +111,11 @@ def test_forms_step_down_in_order_and_together() -> None:
     assert not dialect.learn("prompt is too long", {}, Form.GUIDED_JSON)
     assert dialect.learn("extra inputs: guided_json", {}, Form.GUIDED_JSON)
     assert dialect.learn("extra inputs: nvext", {}, Form.NVEXT)
+    assert dialect.form is Form.TOOL
+    assert not dialect.learn("Unknown field: response_format", {}, Form.TOOL), "that is not what was asked with"
+    assert dialect.learn('"auto" tool choice requires a parser', {}, Form.TOOL)
+    assert dialect.form is Form.JSON_OBJECT
+    assert dialect.learn("response_format.type must be text", {}, Form.JSON_OBJECT)
     assert dialect.form is Form.PROMPT
     assert dialect.learn("Unknown field: response_format", {}, Form.JSON_SCHEMA)
     assert dialect.form is Form.PROMPT, "nobody steps back up"
@@ -118,10 +123,19 @@ def test_forms_step_down_in_order_and_together() -> None:
     assert not dialect.learn("json_schema", {}, None), "no form was used"
 
 
+def test_form_of_a_request_without_messages_or_with_tools_of_its_own() -> None:
+    dialect = Dialect(Form.TOOL)
+    assert dialect.form_for({"messages": []}) is Form.TOOL
+    assert dialect.form_for({"prompt": "x"}) is Form.PROMPT
+    assert dialect.form_for({"messages": [], "tools": [{}]}) is Form.JSON_OBJECT
+
+
 def test_what_was_learnt_survives_storage() -> None:
     forms = FormState()
     forms.of("m at http://j").form = Form.NVEXT
     forms.of("m at http://j").token_limit = "max_completion_tokens"
+    forms.of("m at http://j").steps = ["json_schema refused", "guided_json ignored"]
+    forms.of("m at http://j").answered = True
     assert FormState.from_wire(forms.to_wire()) == forms
 
 

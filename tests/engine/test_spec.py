@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from assay_sdk.engine.spec import (
+    METRICS,
     LLMJudgeMetric,
     Metric,
     RunConfig,
@@ -113,7 +114,8 @@ def test_scores_read_by_pattern_alone_need_no_schema() -> None:
 
 
 def test_unknown_type_is_refused_at_its_place() -> None:
-    assert problems(definition(type="bleurt")) == {("type",): "unknown metric type; known: llm-judge"}
+    known = ", ".join(sorted(METRICS))
+    assert problems(definition(type="bleurt")) == {("type",): f"unknown metric type; known: {known}"}
     assert ("type",) in problems({})
 
 

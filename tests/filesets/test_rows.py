@@ -9,10 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arro3.core import Array, DataType, Table
+from arro3.io import write_parquet
+from backports import zstd
 
 from assay.filesets import blobs, local, rows
 from assay.filesets.models import Fileset
-from assay.filesets.rows import FileUnreadable, NoRows, NothingSelected, PlannedInput, plan_inputs, stream
+from assay.filesets.rows import (
+    ColumnsMissing,
+    FileUnreadable,
+    NoRows,
+    NothingSelected,
+    PlannedInput,
+    plan_inputs,
+    stream,
+)
+from assay_sdk.engine.spec import FieldMapping
 from tests.hub.server import Hub
 
 pytestmark = pytest.mark.django_db
@@ -75,11 +87,12 @@ def test_a_plan_knows_the_blob_it_counted(fileset: Fileset, put: Put) -> None:
     assert numbers(list(stream(fileset, "", [planned], 0, 99))) == list(range(10))
 
 
-@pytest.mark.parametrize("name", ["a_jsonl", "a_jsonl_gz", "a_json", "a_csv_gz"])
+@pytest.mark.parametrize("name", ["a_jsonl", "a_jsonl_gz", "a_jsonl_zst", "a_json", "a_csv_gz"])
 def test_any_part_is_the_same_part(name: str, fileset: Fileset, put: Put) -> None:
     content = {
         "a_jsonl": LINES.replace(b"\n", b"\n \n", 4),
         "a_jsonl_gz": gzip.compress(b"\xef\xbb\xbf" + LINES),
+        "a_jsonl_zst": zstd.compress(LINES),
         "a_json": b"[" + LINES.strip().replace(b"\n", b",") + b"]",
         "a_csv_gz": gzip.compress(b"n\n" + b"".join(b"%d\n" % number for number in range(10))),
     }
@@ -87,6 +100,37 @@ def test_any_part_is_the_same_part(name: str, fileset: Fileset, put: Put) -> Non
     for start in range(13):
         for stop in range(start, 14):
             assert numbers(read(fileset, start, stop)) == list(range(start, min(stop, 12))), (start, stop)
+
+
+def parquet(rows: int) -> bytes:
+    out = io.BytesIO()
+    write_parquet(
+        Table.from_pydict({"n": Array(list(range(rows)), type=DataType.int64())}), out, max_row_group_size=100
+    )
+    return out.getvalue()
+
+
+def test_parquet_among_others_in_any_part(fileset: Fileset, put: Put) -> None:
+    put(a_parquet=parquet(600), b_jsonl=b'{"n":600}\n{"n":601}\n')
+    assert plan(fileset) == [("a.parquet", 600), ("b.jsonl", 2)]
+    assert plan(fileset, limit=257) == [("a.parquet", 257)]
+    for start, stop in ((0, 1), (255, 258), (599, 601), (0, 602), (600, 602)):
+        assert numbers(read(fileset, start, stop)) == list(range(start, stop))
+
+
+@pytest.mark.parametrize("limit", [None, 1, 3])
+def test_mapped_columns_are_looked_for_before_anything_is_paid(limit: int | None, fileset: Fileset, put: Put) -> None:
+    put(a_jsonl=b'{"q":1}\n{"q":2}\n', b_jsonl=b'{"q":3,"meta":{"gold":null}}\n', c_parquet=parquet(2))
+    mapping = FieldMapping(input="q", reference="meta.gold")
+    if limit == 1:
+        with pytest.raises(ColumnsMissing) as refused:
+            plan_inputs(fileset, "", "", limit, mapping)
+        assert str(refused.value) == (
+            "Fileset 'w-one/data': field_mapping names what no row has: 'meta.gold' (for 'reference'). "
+            "Columns there are: q."
+        )
+    else:
+        assert plan_inputs(fileset, "", "", limit, mapping) == plan_inputs(fileset, "", "", limit)
 
 
 def test_a_limit_ends_the_counting(fileset: Fileset, put: Put) -> None:
@@ -122,7 +166,8 @@ def test_what_matches_nothing_is_told_what_there_is(fileset: Fileset, put: Put) 
         ("a_jsonl_gz", gzip.compress(LINES * 100)[:-20], "a.jsonl.gz: "),
         ("a_csv", b"n,m\n1,2\n3\n", "a.csv, line 3: "),
         ("a_jsonl", b'{"n":"\xff"}', "a.jsonl"),
-        ("a_parquet", b"PAR1", "a.parquet: files of this kind cannot be read; readable: .json, .jsonl, .csv"),
+        ("a_parquet", b"PAR1", "a.parquet: the file cannot be read: "),
+        ("a_orc", b"ORC", "a.orc: files of this kind cannot be read; readable: .json, .jsonl, .csv, .parquet"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line(name: str, content: bytes, said: str, fileset: Fileset, put: Put) -> None:
@@ -142,7 +187,8 @@ def test_no_rows_at_all(fileset: Fileset, put: Put) -> None:
 
 def test_every_reason_is_one_kind_of_error() -> None:
     """Who plans a job catches one class."""
-    assert all(issubclass(each, rows.RowsUnreadable) for each in (NothingSelected, FileUnreadable, NoRows))
+    kinds = (NothingSelected, FileUnreadable, NoRows, ColumnsMissing)
+    assert all(issubclass(each, rows.RowsUnreadable) for each in kinds)
 
 
 def test_lost_content_is_said(fileset: Fileset, put: Put, data_folder: Path) -> None:

@@ -83,7 +83,10 @@ def test_a_job_and_a_local_run_give_the_same(room: Either, judge: JudgeProcess, 
     assert there.aggregate_scores == here.aggregate_scores
     assert there.values("helpfulness") == here.values("helpfulness")
     assert [row.item for row in there.row_scores] == ITEMS
-    assert there.agreement("helpfulness", "helpfulness").n == len(ITEMS)
+    agreement = there.agreement("helpfulness", resamples=100)
+    assert agreement.n == len(ITEMS)
+    assert here.agreement("helpfulness", resamples=100) == agreement
+    assert room.settle(lambda: job.agreement("helpfulness", resamples=100)) == agreement
 
     assert (room.settle(job.status)).rows_done == len(ITEMS)
     assert any("same" in line.message for line in room.settle(job.logs))

@@ -1,7 +1,9 @@
 """Evaluations: here and now through the engine, or as jobs of the platform; stored metrics and stored results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
+
+import orjson
 
 from assay_sdk.client.call import Call, Paged, fields, filter_text, nothing, one, path
 from assay_sdk.client.job import AsyncJob, Job
@@ -11,6 +13,9 @@ from assay_sdk.client.submission import Dataset, Metrics, bundle, job_spec
 from assay_sdk.client.transport import AsyncTransport, Transport
 from assay_sdk.client.twins import AsyncResource, Awaits, Lists, ListsAsync, Resource, Sends
 from assay_sdk.client.values import JobInfo, StoredMetric, StoredResult
+from assay_sdk.engine.compare import MOST_CHANGED, TestName
+from assay_sdk.engine.comparison import Comparison
+from assay_sdk.engine.intervals import RESAMPLES
 from assay_sdk.engine.spec import Metric, Model, RunConfig
 
 J = TypeVar("J")
@@ -113,6 +118,37 @@ class EvaluatorCalls(Generic[J]):
         read = one(JobInfo)
         return Call("POST", path(*ROOT, room, "evaluate", "jobs"), lambda reply: self.open(read(reply)), json=body)
 
+    def compare(
+        self,
+        jobs: Sequence[str | Job | AsyncJob],
+        score: str | None = None,
+        *,
+        test: TestName = "auto",
+        baseline: str | None = None,
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+        changed: int = MOST_CHANGED,
+        workspace: str | None = None,
+    ) -> Call[Comparison]:
+        """Compare two to eight jobs on the rows that they share, as far as these are judged.
+
+        Each with each, or all with the one named by ``baseline``. The test fits the score, McNemar's where it has two
+        values, else Wilcoxon's; or name one. ``changed`` is how many of the rows that changed most to list. Raises
+        ``NotFoundError``, and ``UnprocessableEntityError`` if two jobs have no row in common.
+        """
+        room = workspace or next((job.workspace for job in jobs if not isinstance(job, str)), self.workspace)
+        body = fields(
+            jobs=[job if isinstance(job, str) else job.name for job in jobs],
+            score=score,
+            test=test,
+            baseline=baseline,
+            resamples=resamples,
+            seed=seed,
+            changed=changed,
+        )
+        read: Callable[[bytes], Comparison] = lambda reply: Comparison.from_wire(orjson.loads(reply))  # noqa: E731
+        return Call("POST", path(*ROOT, room, "comparisons"), read, json=body, harmless=True)
+
 
 class StoredMetrics(Resource[MetricCalls]):
     """Metrics kept under a name."""
@@ -158,6 +194,7 @@ class Evaluator(Resource[EvaluatorCalls[Job]]):
 
     run = staticmethod(run_here)
     submit = Sends(EvaluatorCalls[Job].submit)
+    compare = Sends(EvaluatorCalls[Job].compare)
 
 
 class AsyncEvaluator(AsyncResource[EvaluatorCalls[AsyncJob]]):
@@ -170,3 +207,4 @@ class AsyncEvaluator(AsyncResource[EvaluatorCalls[AsyncJob]]):
 
     run = staticmethod(run_here_async)
     submit = Awaits(EvaluatorCalls[AsyncJob].submit)
+    compare = Awaits(EvaluatorCalls[AsyncJob].compare)

@@ -19,6 +19,8 @@ from assay_sdk.client.errors import (
 from assay_sdk.client.progress import Progress, progress_for
 from assay_sdk.client.result import EvaluationResult, Lines, row_score
 from assay_sdk.client.values import JobInfo, JobStatus, LogLine, ResultInfo
+from assay_sdk.engine.agree import Agreement
+from assay_sdk.engine.intervals import RESAMPLES
 from assay_sdk.engine.result import RowScore
 
 if TYPE_CHECKING:
@@ -148,6 +150,17 @@ class Job:
             yield from map(row_score, lines.feed(chunk))
         yield from map(row_score, lines.end())
 
+    def agreement(
+        self, column: str, score: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Agreement:
+        """Return how well the job agrees with what people said in a column of its dataset, on the rows judged so far.
+
+        ``score`` may be left out where there is only one, or one that is called like the column. Raises
+        ``UnprocessableEntityError`` if there is no such column or it holds no ratings: the message says which row.
+        """
+        options = {"resamples": resamples, "seed": seed}
+        return self._jobs.agreement(self.name, column, score, workspace=self.workspace, **options)
+
     def logs(self, *, follow: bool = False) -> Iterator[LogLine]:
         """Iterate over the job's log; with ``follow`` go on until the job is done."""
         return self._jobs.logs(self.name, follow=follow, workspace=self.workspace)
@@ -235,6 +248,17 @@ class AsyncJob:
                 yield row_score(line)
         for line in lines.end():
             yield row_score(line)
+
+    async def agreement(
+        self, column: str, score: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Agreement:
+        """Return how well the job agrees with what people said in a column of its dataset, on the rows judged so far.
+
+        ``score`` may be left out where there is only one, or one that is called like the column. Raises
+        ``UnprocessableEntityError`` if there is no such column or it holds no ratings: the message says which row.
+        """
+        options = {"resamples": resamples, "seed": seed}
+        return await self._jobs.agreement(self.name, column, score, workspace=self.workspace, **options)
 
     def logs(self, *, follow: bool = False) -> AsyncIterator[LogLine]:
         """Iterate over the job's log; with ``follow`` go on until the job is done."""

@@ -15,8 +15,12 @@ from assay_sdk.client.result import AggregateScore, aggregates
 from assay_sdk.client.transport import AsyncTransport, Transport
 from assay_sdk.client.twins import AsyncResource, Awaits, Lists, ListsAsync, Resource, Sends
 from assay_sdk.client.values import JobInfo, JobStatus, LogLine, ResultInfo
+from assay_sdk.engine.agree import Agreement
+from assay_sdk.engine.intervals import RESAMPLES
 
 J = TypeVar("J")
+
+EVALUATOR = ("apis", "evaluator", "v2", "workspaces")
 
 LOG_PAGE = 1000
 FOLLOW_SECONDS = 1.0
@@ -81,6 +85,25 @@ class JobCalls(Generic[J]):
         read: Callable[[bytes], tuple[AggregateScore, ...]] = lambda body: aggregates(orjson.loads(body))  # noqa: E731
         return Call("GET", address, read, accept="application/octet-stream")
 
+    def agreement(
+        self,
+        name: str,
+        column: str,
+        score: str | None = None,
+        *,
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+        workspace: str | None = None,
+    ) -> Call[Agreement]:
+        """Return how well a job agrees with what people said in a column of its dataset, on the rows judged so far.
+
+        ``score`` may be left out where there is only one, or one that is called like the column. Raises
+        ``NotFoundError``, and ``UnprocessableEntityError`` if there is no such column or it holds no ratings.
+        """
+        query = {"column": column, "score": score, "resamples": resamples, "seed": seed}
+        address = path(*EVALUATOR, workspace or self.workspace, "evaluate", "jobs", name, "agreement")
+        return Call("GET", address, lambda body: Agreement.from_wire(orjson.loads(body)), query)
+
     def log_page(self, name: str, cursor: str | None, workspace: str | None) -> Call["LogPage"]:
         """Return a page of a job's log."""
         query = {"limit": LOG_PAGE, "page_cursor": cursor}
@@ -127,6 +150,7 @@ class Jobs(Resource[JobCalls[Job]]):
     results = Sends(JobCalls[Job].results)
     download = Sends(JobCalls[Job].download)
     aggregate_scores = Sends(JobCalls[Job].aggregate_scores)
+    agreement = Sends(JobCalls[Job].agreement)
     retrieve = Sends(JobCalls[Job].retrieve)
     list = Lists(JobCalls[Job].list)
 
@@ -164,6 +188,7 @@ class AsyncJobs(AsyncResource[JobCalls[AsyncJob]]):
     results = Awaits(JobCalls[AsyncJob].results)
     download = Awaits(JobCalls[AsyncJob].download)
     aggregate_scores = Awaits(JobCalls[AsyncJob].aggregate_scores)
+    agreement = Awaits(JobCalls[AsyncJob].agreement)
     retrieve = Awaits(JobCalls[AsyncJob].retrieve)
     list = ListsAsync(JobCalls[AsyncJob].list)
 

@@ -3,17 +3,21 @@
 import html
 import importlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from assay_sdk.client.comparing import Ratings, agreement_of
 from assay_sdk.client.errors import AssayError
 from assay_sdk.client.values import Value
-from assay_sdk.engine.agree import Agreement, agreement
+from assay_sdk.engine.agree import Agreement
+from assay_sdk.engine.intervals import RESAMPLES
+from assay_sdk.engine.pairwise import PositionBias
 from assay_sdk.engine.result import Call, Failure, RowScore, Score, ScoreState
 from assay_sdk.engine.run import RunResult
+from assay_sdk.engine.tables import table
 
 
 class Bin(Value):
@@ -100,24 +104,35 @@ class EvaluationResult:
         metric, _, score = self.score(name).name.rpartition(".")
         return [_value(row, metric, score) for row in self.row_scores]
 
-    def agreement(self, name: str, human: str | Sequence[float | None], *, resamples: int = 0) -> Agreement:
-        """Compare a score with what people said: a column of the dataset, or a list with one rating a row.
+    def agreement(
+        self, column: Ratings, score: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Agreement:
+        """Compare a score with what people said: in a column of the dataset, or in a list with one rating a row.
 
-        With ``resamples`` (some hundreds) every statistic gets a 95 % interval.
+        ``score`` is ``metric.score`` or just ``score``; it may be left out where there is only one, or one that is
+        called like the column. The same seed gives the same intervals. Raises ``NotComparable``, which says why.
         """
-        ratings = [_rating(row.item.get(human)) for row in self.row_scores] if isinstance(human, str) else human
-        return agreement(self.values(name), ratings, resamples=resamples)
+        return agreement_of(self, column, score, resamples, seed)
 
     @property
     def unscored(self) -> list[RowScore]:
         """The rows that lack a score; each says why in ``failure``."""
         return [row for row in self.row_scores if not row.scored]
 
+    @property
+    def flagged(self) -> list[RowScore]:
+        """The rows with something suspicious about them, scored or not; ``flags`` says what."""
+        return [row for row in self.row_scores if row.flags]
+
+    def position_bias(self, metric: str = "pairwise") -> PositionBias:
+        """Return how far the places of the answers decided in a pairwise comparison; raises ``KeyError``."""
+        return PositionBias.of({grade.label: grade.count for grade in self.score(f"{metric}.position").distribution})
+
     def summary(self) -> str:
         """Return the aggregates, and why rows are unscored, as a table to read."""
         lines = table(HEAD, [_cells(entry) for entry in self.aggregate_scores])
         lines += [f"{entry.name}: {_grades(entry)}" for entry in self.aggregate_scores if entry.distribution]
-        lines += [f"unscored, {reason}: {count} rows" for reason, count in self._reasons()]
+        lines += self._notes()
         return "\n".join(lines)
 
     def to_pandas(self) -> Any:
@@ -132,6 +147,12 @@ class EvaluationResult:
         """Return one flat dictionary a row: the item's columns, the scores, and why a score is missing."""
         return [_record(row) for row in self.row_scores]
 
+    def _notes(self) -> list[str]:
+        notes = [f"unscored, {reason}: {count} rows" for reason, count in self._reasons()]
+        compared = [e.name.removesuffix(".position") for e in self.aggregate_scores if e.name.endswith(".position")]
+        notes += [f"{key}: {self.position_bias(key)}" for key in compared if key.startswith("pairwise")]
+        return [*notes, f"flagged as suspicious: {len(self.flagged)} rows"] if self.flagged else notes
+
     def _reasons(self) -> list[tuple[str, int]]:
         found = Counter(failure.kind.value for row in self.row_scores if (failure := row.failure))
         return found.most_common()
@@ -141,7 +162,7 @@ class EvaluationResult:
         lines = [[html.escape(cell) for cell in _cells(entry)] for entry in self.aggregate_scores]
         body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
         notes = [f"{entry.name}: {_grades(entry)}" for entry in self.aggregate_scores if entry.distribution]
-        notes += [f"unscored, {reason}: {count} rows" for reason, count in self._reasons()]
+        notes += self._notes()
         below = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
 
@@ -190,7 +211,8 @@ def _scores(outputs: Sequence[dict[str, Any]], states: dict[str, Any], error: st
         assumed = ScoreState.SCORED if number is not None else ScoreState.UNPARSEABLE
         state = ScoreState(told["state"]) if told.get("state") in set(ScoreState) else assumed
         reason = told.get("reason") or (None if state is ScoreState.SCORED else error)
-        found.append(Score(name, number, given.get(f"{name}.label"), state, reason))
+        flags = tuple(map(str, told.get("flags") or ()))
+        found.append(Score(name, number, given.get(f"{name}.label"), state, reason, flags))
     return found
 
 
@@ -219,15 +241,6 @@ class Lines:
 HEAD = ("score", "rows", "unscored", "mean", "std dev", "min", "median", "max")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table as lines of text: the first column to the left, the others to the right."""
-    cells = [head, *rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(head))]
-    align: Callable[[int, str], str] = lambda i, text: text.ljust(widths[i]) if i == 0 else text.rjust(widths[i])  # noqa: E731
-    lines = ["  ".join(align(i, text) for i, text in enumerate(line)).rstrip() for line in cells]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
 def _cells(entry: AggregateScore) -> list[str]:
     numbers = (entry.mean, entry.std_dev, entry.min, entry.median, entry.max)
     return [entry.name, str(entry.count), str(entry.nan_count), *("-" if n is None else f"{n:.4g}" for n in numbers)]
@@ -241,10 +254,6 @@ def _value(row: RowScore, metric: str, name: str) -> float | None:
     return next((score.value for score in row.metrics.get(metric, ()) if score.name == name), None)
 
 
-def _rating(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
-
-
 def _record(row: RowScore) -> dict[str, Any]:
     record = dict(row.item)
     for metric, scores in row.metrics.items():
@@ -254,4 +263,5 @@ def _record(row: RowScore) -> dict[str, Any]:
                 record[f"{metric}.{score.name}.label"] = score.label or None
     failure = row.failure
     record["unscored"] = f"{failure.kind.value}: {failure.text}" if failure else None
+    record |= {"flags": "; ".join(dict.fromkeys(sum(row.flags.values(), [])))} if row.flags else {}
     return record

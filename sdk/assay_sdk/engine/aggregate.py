@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from assay_sdk.engine.result import RowScore, Score
-from assay_sdk.engine.spec import LLMJudgeMetric, Metric, RangeScore, RubricScore, metric_keys
+from assay_sdk.engine.result import RowScore, Score, ScoreState
+from assay_sdk.engine.spec import Metric, RubricScore, metric_keys
 
 BINS = 10
 NEWER_FIELDS = ("median", "sample_std_dev", "sample_variance")  # older clients refuse them
@@ -17,8 +17,8 @@ NEWER_FIELDS = ("median", "sample_std_dev", "sample_variance")  # older clients 
 class ScoreSummary:
     """The values of one score so far, and how many rows are unscored for which reason."""
 
-    def __init__(self, score: RangeScore | RubricScore) -> None:
-        self.score = score
+    def __init__(self, rubric: RubricScore | None) -> None:
+        self.rubric = rubric
         self.values = array("d")
         self.labels: Counter[str] = Counter()
         self.states: Counter[str] = Counter()
@@ -42,8 +42,8 @@ class ScoreSummary:
         values = sorted(self.values)
         wire = {"name": name, "count": len(values), "nan_count": self.states.total() - len(values)}
         wire |= statistics_of(values)
-        if isinstance(self.score, RubricScore):
-            return wire | {"score_type": "rubric"} | self._distribution(self.score)
+        if self.rubric:
+            return wire | {"score_type": "rubric"} | self._distribution(self.rubric)
         percentiles = {f"p{p}": percentile(values, p) for p in range(10, 101, 10)} if values else None
         return wire | {"score_type": "range", "percentiles": percentiles, "histogram": {"bins": histogram(values)}}
 
@@ -65,11 +65,12 @@ class Summary:
     """The aggregates of a run. Folding rows in any split and order gives the same as folding them all at once."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
+        keyed = dict(zip(metric_keys(metrics), metrics, strict=True))
         self.scores: dict[str, dict[str, ScoreSummary]] = {
-            key: {score.name: ScoreSummary(score) for score in metric.scores}
-            for key, metric in zip(metric_keys(metrics), metrics, strict=True)
-            if isinstance(metric, LLMJudgeMetric)
+            key: {name: ScoreSummary(rubric) for name, rubric in metric.scales().items()}
+            for key, metric in keyed.items()
         }
+        self.corpora = {key: corpus for key, metric in keyed.items() if (corpus := metric.corpus())}
         self.rows = 0
 
     def add(self, row_score: RowScore) -> None:
@@ -78,6 +79,8 @@ class Summary:
         for key, scores in row_score.metrics.items():
             for score in scores:
                 self.scores[key][score.name].add(score)
+            if key in self.corpora:
+                self.corpora[key].add(scores)
 
     def merge(self, other: "Summary") -> None:
         """Fold in all rows of another summary of the same metrics."""
@@ -85,6 +88,8 @@ class Summary:
         for key, scores in self.scores.items():
             for name, score in scores.items():
                 score.merge(other.scores[key][name])
+        for key, corpus in self.corpora.items():
+            corpus.merge(other.corpora[key])
 
     def to_wire(
         self, *, legacy: bool = False, prefix: bool = True, fields: Iterable[str] | None = None
@@ -98,10 +103,23 @@ class Summary:
         scores = []
         for key, summaries in self.scores.items() if self.rows else ():
             for name, summary in summaries.items():
-                wire = summary.to_wire(f"{key}.{name}" if prefix else name)
-                dropped = NEWER_FIELDS if legacy else ()
-                scores.append({k: v for k, v in wire.items() if k not in dropped and (kept is None or k in kept)})
-        return {"scores": scores}
+                scores.append(summary.to_wire(f"{key}.{name}" if prefix else name))
+            corpus = self.corpora.get(key)
+            if corpus and (value := corpus.value()) is not None:
+                scores.append(corpus_to_wire(f"{key}.{corpus.name}" if prefix else corpus.name, value))
+        dropped = NEWER_FIELDS if legacy else ()
+        return {
+            "scores": [
+                {k: v for k, v in wire.items() if k not in dropped and (kept is None or k in kept)} for wire in scores
+            ]
+        }
+
+
+def corpus_to_wire(name: str, value: float) -> dict[str, Any]:
+    """The aggregate of a score of all rows together: as if of one row, for the contract has no other place for it."""
+    one = ScoreSummary(None)
+    one.add(Score(name, value, None, ScoreState.SCORED))
+    return one.to_wire(name) | dict.fromkeys(NEWER_FIELDS)
 
 
 def statistics_of(values: Sequence[float]) -> dict[str, float | None]:

@@ -16,7 +16,8 @@ from typing import Any, Self
 from assay_sdk.engine.association import bias, kendall, mean_absolute_error, pearson, root_mean_square_error, spearman
 from assay_sdk.engine.categories import MOST, accuracy, confusion, kappa, kappa_linear, kappa_quadratic, same
 from assay_sdk.engine.crosstab import Crosstab, Statistics, Tally
-from assay_sdk.engine.intervals import CONFIDENCE, RESAMPLES, Interval, Undefined, bootstrap, wilson
+from assay_sdk.engine.intervals import CONFIDENCE, RESAMPLES, Bootstrap, Undefined, wilson
+from assay_sdk.engine.statistic import Statistic, known
 from assay_sdk.engine.tables import table
 
 UNORDERED = Undefined("the labels have no order: not all of them are on the scale")
@@ -38,26 +39,6 @@ OF_NUMBERS: Statistics = {
 }
 SHOWN = 12
 """Larger confusion matrices are not printed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """A number of `n` rows, with its 95 % interval and the method that gave it.
-
-    Where the number or its interval does not exist, it is None, and `reason` says why.
-    """
-
-    value: float | None
-    n: int
-    low: float | None = None
-    high: float | None = None
-    method: str | None = None
-    reason: str | None = None
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return f"undefined: {self.reason}"
-        return f"{self.value:.4g}" + (f" [{self.low:.4g}, {self.high:.4g}]" if self.method else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +91,8 @@ class Agreement:
     @classmethod
     def from_wire(cls, document: Mapping[str, Any]) -> Self:
         """Return what `to_wire` made; members of newer servers are left out."""
-        known = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
-        fields = Statistic.__dataclass_fields__
-        known["statistics"] = {
-            name: Statistic(**{key: value for key, value in entry.items() if key in fields})
-            for name, entry in document["statistics"].items()
-        }
-        return cls(**known)
+        statistics = {name: known(Statistic, entry) for name, entry in document["statistics"].items()}
+        return known(cls, {**document, "statistics": statistics})
 
 
 def agreement(
@@ -140,7 +116,7 @@ def agreement(
     crosstab, scale = _crosstab(both, categories)
     tally = Tally(crosstab, crosstab.counts)
     found = crosstab.measure(crosstab.counts)
-    intervals = bootstrap(crosstab, resamples=resamples, seed=seed)
+    intervals = Bootstrap(crosstab, found, resamples=resamples, seed=seed).intervals()
     if isinstance(found["accuracy"], float) and resamples:
         intervals["accuracy"] = wilson(same(tally), tally.n)
     return Agreement(
@@ -150,7 +126,7 @@ def agreement(
         n=tally.n,
         unscored=judged.count(None),
         unrated=people.count(None),
-        statistics={name: _statistic(value, tally.n, intervals.get(name)) for name, value in found.items()},
+        statistics={name: Statistic.of(value, tally.n, intervals.get(name)) for name, value in found.items()},
         categories=scale,
         confusion=confusion(tally),
         resamples=resamples,
@@ -166,10 +142,10 @@ def _crosstab(
     labels = any(isinstance(value, str) for value in (*values, *(categories or ())))
     if labels and not all(isinstance(value, str) for value in values):
         raise ValueError("numbers cannot be compared with labels")
-    given = list(dict.fromkeys(categories or ()))
+    given: list[Any] = list(dict.fromkeys(categories or ()))
     foreign = sorted(values.difference(given))
     # Numbers have an order of their own, in which those that the scale lacks find their place.
-    scale = [*given, *foreign] if labels else sorted([*given, *foreign]) if foreign else given
+    scale: list[Any] = [*given, *foreign] if labels else sorted([*given, *foreign]) if foreign else given
     if len(scale) > MOST:
         scale = []
     if not labels:
@@ -185,17 +161,7 @@ def _given(value: float | str | None) -> float | str | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _statistic(value: float | Undefined, n: int, interval: Interval | Undefined | None) -> Statistic:
-    if isinstance(value, Undefined):
-        return Statistic(None, n, reason=value.reason)
-    if isinstance(interval, Interval):
-        return Statistic(value, n, interval.low, interval.high, interval.method)
-    return Statistic(value, n, reason=interval.reason if interval else None)
-
-
 def _cells(name: str, found: Statistic) -> tuple[str, str, str]:
     if found.value is None:
         return name, "undefined", ""
-    if found.low is None or found.high is None:
-        return name, f"{found.value:.3f}", "none"
-    return name, f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}"
+    return name, f"{found.value:.4g}", found.range or "none"

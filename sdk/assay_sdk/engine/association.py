@@ -5,6 +5,7 @@ Textbook definitions, the values SciPy gives. Ranks and pairs are counted in who
 
 import math
 from collections.abc import Sequence
+from operator import mul
 
 from assay_sdk.engine.crosstab import Tally
 from assay_sdk.engine.intervals import Undefined
@@ -37,24 +38,21 @@ def kendall(tally: Tally) -> float | Undefined:
 
 
 def mean_absolute_error(tally: Tally) -> float | Undefined:
-    errors, shift = tally.table.errors
-    return _mean(tally, [abs(error) for error in errors], shift)
+    return _mean(tally, tally.table.absolute_errors, tally.table.shift)
 
 
 def root_mean_square_error(tally: Tally) -> float | Undefined:
-    errors, shift = tally.table.errors
-    square = _mean(tally, [error * error for error in errors], 0)
-    return square if isinstance(square, Undefined) else _unscaled(math.sqrt(square), shift)
+    square = _mean(tally, tally.table.squared_errors, 0)
+    return square if isinstance(square, Undefined) else _unscaled(math.sqrt(square), tally.table.shift)
 
 
 def bias(tally: Tally) -> float | Undefined:
     """How much higher the judge scores, on average."""
-    errors, shift = tally.table.errors
-    return _mean(tally, errors, shift)
+    return _mean(tally, tally.table.errors, tally.table.shift)
 
 
 def _centred(away: Sequence[float], counts: Sequence[int], n: int) -> list[float]:
-    mean = math.fsum(distance * count for distance, count in zip(away, counts, strict=True)) / n
+    mean = math.fsum(map(mul, away, counts)) / n
     return [distance - mean for distance in away]
 
 
@@ -69,13 +67,11 @@ def _ranks(counts: Sequence[int], n: int) -> list[float]:
 
 def _correlation(tally: Tally, judge: Sequence[float], people: Sequence[float]) -> float | Undefined:
     """Of deviations from the mean, one for each different value."""
-    table = tally.table
-    together = math.fsum(
-        judge[row] * people[column] * weight
-        for row, column, weight in zip(table.rows, table.columns, tally.weights, strict=True)
-    )
-    spread_judge = math.fsum(value * value * count for value, count in zip(judge, tally.by_judge, strict=True))
-    spread_people = math.fsum(value * value * count for value, count in zip(people, tally.by_people, strict=True))
+    rows = map(judge.__getitem__, tally.table.rows)
+    columns = map(people.__getitem__, tally.table.columns)
+    together = math.fsum(map(mul, map(mul, rows, columns), tally.weights))
+    spread_judge = math.fsum(map(mul, map(mul, judge, judge), tally.by_judge))
+    spread_people = math.fsum(map(mul, map(mul, people, people), tally.by_people))
     product = spread_judge * spread_people
     # One root of the product, if it holds: then a column agrees with itself by exactly 1.
     root = math.sqrt(product) if product > 1e-280 else math.sqrt(spread_judge) * math.sqrt(spread_people)
@@ -117,8 +113,7 @@ def _clamped(correlation: float) -> float:
 def _mean(tally: Tally, values: Sequence[float], shift: int) -> float | Undefined:
     if not tally.n:
         return Undefined("no row has both scores")
-    total = math.fsum(value * weight for value, weight in zip(values, tally.weights, strict=True))
-    return _unscaled(total / tally.n, shift)
+    return _unscaled(math.fsum(map(mul, values, tally.weights)) / tally.n, shift)
 
 
 def _unscaled(value: float, shift: int) -> float | Undefined:

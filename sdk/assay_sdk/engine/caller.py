@@ -1,23 +1,20 @@
 """Asking one model: a rendered template in, an answer or a failure out, with retries and dialect in between."""
 
-import json
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
+from assay_sdk.engine.delivery import Delivery, encoded, excerpt, retried
 from assay_sdk.engine.endpoint import Endpoint
 from assay_sdk.engine.errors import TransportFailure
 from assay_sdk.engine.forms import Dialect, Form
-from assay_sdk.engine.pace import RETRIED, TOO_MANY, Pace, Retry, Waiting, asked_wait
-from assay_sdk.engine.reply import decoded, finish_reason_of, text_of
+from assay_sdk.engine.reply import arguments_of, decoded, finish_reason_of, text_of
 from assay_sdk.engine.request import Request, RequestSettings, assemble, spoken
 from assay_sdk.engine.result import Call, Failure, ScoreState
-from assay_sdk.engine.transport import HTTPReply, Transport
+from assay_sdk.engine.transport import HTTPReply
 
-SHOWN_CHARACTERS = 300
-QUOTA_SPENT = b"insufficient_quota"  # a 429 that no waiting will cure
+LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,90 +24,88 @@ class Answer:
     text: str | None
     finish_reason: str | None
     response: dict[str, Any]
+    form: Form | None = None
+    """The form in which a schema was asked for."""
+    limit: int | None = None
+    """The most tokens it was allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is special about asking a question once more."""
+
+    number: int = 1
+    form: Form | None = None
+    limit: int | None = None
+
+
+FIRST = Asking()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Asks one model, for all rows of a run."""
 
-    endpoint: Endpoint
+    delivery: Delivery
     settings: RequestSettings
     dialect: Dialect
-    transport: Transport
-    pace: Pace
-    retry: Retry
-    waiting: Waiting
 
-    async def ask(self, rendered: Any, calls: list[Call]) -> Answer | Failure:
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.delivery.endpoint
+
+    async def ask(self, rendered: Any, calls: list[Call], asking: Asking = FIRST) -> Answer | Failure:
         """Put a rendered template to the model, and add the call to `calls`, answered or not."""
         try:
             request = assemble(rendered, self.settings)
         except TypeError as error:
             return Failure(ScoreState.TEMPLATE, f"The prompt is no request: {error}.", hopeless=True, cause="request")
+        if asking.limit:
+            request |= {key: asking.limit for key in LIMITS if key in request}
         attempts = 0
         began = time.monotonic()
+        wanted = asking.form
         while True:
-            form = self.dialect.form if self.settings.schema is not None else None
-            body = spoken(request, self.settings, self.dialect, self.endpoint.model)
-            outcome, tries = await self._deliver(self.endpoint.url_for(body), _encoded(body))
+            form = self.dialect.form_for(request, wanted) if self.settings.schema is not None else None
+            body = spoken(request, self.settings, self.dialect, self.endpoint.model, form)
+            outcome, tries = await self.delivery.post(self.endpoint.url_for(body), encoded(body))
             attempts += tries
             if not self._learns(outcome, body, form):
                 break
+            wanted = wanted and wanted.next
         result = self._result(outcome)
+        if isinstance(result, Answer):
+            text = arguments_of(result.response) or result.text if form is Form.TOOL else result.text
+            limit = next((body[key] for key in LIMITS if isinstance(body.get(key), int)), None)
+            result = replace(result, text=text, form=form, limit=limit)
+            self.dialect.answered = True
         response = result.response if isinstance(result, Answer) else None
-        calls.append(Call(body, response, attempts, time.monotonic() - began))
+        calls.append(Call(body, response, attempts, time.monotonic() - began, asking.number))
         return result
-
-    async def _deliver(self, url: str, body: bytes) -> tuple[HTTPReply | TransportFailure, int]:
-        """Post until there is a reply to go by, or no use in going on. The attempts made are counted."""
-        headers, timeout = self.endpoint.headers, self.endpoint.timeout
-        attempt = 0
-        while True:
-            attempt += 1
-            outcome: HTTPReply | TransportFailure
-            async with self.pace.slot():
-                try:
-                    outcome = await self.transport.post(url, headers=headers, body=body, timeout=timeout)
-                except TransportFailure as failure:
-                    outcome = failure
-            wait = self._wait_after(outcome, attempt)
-            if wait is None:
-                return outcome, attempt
-            await self.waiting.sleep(wait)
-
-    def _wait_after(self, outcome: HTTPReply | TransportFailure, attempt: int) -> float | None:
-        if isinstance(outcome, TransportFailure):
-            away = self.pace.proven and outcome.kind == "connect"
-            return self.retry.wait(attempt, patient=away) if outcome.temporary else None
-        if outcome.status < 300:
-            self.pace.succeeded()
-        if outcome.status not in RETRIED or QUOTA_SPENT in outcome.body:
-            return None
-        too_many = outcome.status == TOO_MANY
-        if too_many:
-            self.pace.refused()
-        return self.retry.wait(attempt, patient=too_many, asked=asked_wait(outcome.headers))
 
     def _learns(self, outcome: HTTPReply | TransportFailure, body: Request, form: Form | None) -> bool:
         """Whether this was a refusal of how, not of what was asked."""
         if isinstance(outcome, TransportFailure) or not 400 <= outcome.status < 500:
             return False
-        return self.dialect.learn(outcome.body.decode("utf-8", "replace"), body, form)
+        name = rf"(?<![\w-]){re.escape(self.endpoint.model)}(?![\w-])"  # may well be called "tool-7b"
+        refusal = re.sub(name, "", outcome.body.decode("utf-8", "replace"))
+        return self.dialect.learn(refusal, body, form)
 
     def _result(self, outcome: HTTPReply | TransportFailure) -> Answer | Failure:
         if isinstance(outcome, TransportFailure):
-            return self._unreachable(outcome)
+            return self.delivery.unreachable(outcome)
         reply = self.endpoint.without_key(outcome.body)
         if outcome.status >= 300:
-            return self._refused(outcome.status, reply)
+            return self._refused(outcome, reply)
         response = decoded(reply)
         if response is None:
-            text = f"The {self.endpoint.name} answered with something that is no completion: {_excerpt(reply)}"
+            text = f"The {self.endpoint.name} answered with something that is no completion: {excerpt(reply)}"
             return Failure(ScoreState.UNPARSEABLE, text, hopeless=True, cause="no completion")
         return Answer(text_of(response), finish_reason_of(response), response)
 
-    def _refused(self, status: int, reply: bytes) -> Failure:
-        name, secret, why = self.endpoint.name, self.endpoint.secret, _excerpt(reply)
+    def _refused(self, outcome: HTTPReply, reply: bytes) -> Failure:
+        status = outcome.status
+        name, secret, why = self.endpoint.name, self.endpoint.secret, excerpt(reply)
         kind, hopeless, cause = ScoreState.REFUSED, True, f"HTTP {status}"
         if status in (401, 403) and secret:
             text = f"The {name} refused the API key ({status}). Check secret '{secret}'."
@@ -118,26 +113,9 @@ class Caller:
             text = f"The {name} asks for an API key (401). Name a secret in the model's api_key_secret."
         elif status == 404:
             text = f"The {name} has no model '{self.endpoint.model}', or nothing at that path (404): {why}"
-        elif status in RETRIED and QUOTA_SPENT not in reply:
-            text, kind, hopeless = f"The {name} kept answering {status}: {why}", ScoreState.TRANSPORT, False
+        elif retried(outcome):
+            text, kind = f"The {name} kept answering {status}: {why}", ScoreState.TRANSPORT
+            hopeless = self.delivery.hopeless
         else:
             text, cause = f"The {name} rejected the request ({status}): {why}", f"HTTP {status} {why}"
         return Failure(kind, text, hopeless, cause)
-
-    def _unreachable(self, failure: TransportFailure) -> Failure:
-        hopeless = failure.kind in ("dns", "connect", "tls") or not failure.temporary
-        text = f"The {self.endpoint.role} cannot be asked: {failure}"
-        return Failure(ScoreState.TRANSPORT, text, hopeless, f"{failure.kind} {failure}")
-
-
-def _encoded(body: Request) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # integers beyond 64 bits, lone surrogates
-        return json.dumps(body, default=str).encode()
-
-
-def _excerpt(reply: bytes) -> str:
-    text = " ".join(reply[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace").split())
-    text = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-    return text or "no explanation"

@@ -10,6 +10,8 @@ from assay_sdk.engine.intervals import Undefined
 
 Pair = tuple[float, float]
 """What the judge gave, and what people gave."""
+ORDINARY = 400
+"""The largest binary exponent of a value that is taken as it is."""
 
 
 class Crosstab:
@@ -51,13 +53,26 @@ class Crosstab:
         return _away(self.judged), _away(self.people)
 
     @cached_property
-    def errors(self) -> tuple[list[float], int]:
-        """Judge minus human for each pair, to be multiplied by two to the power of the number that stands beside."""
-        largest = max((abs(value) for pair in self.pairs for value in pair), default=0.0)
-        exponent = math.frexp(largest)[1]
-        # Only values whose squares a float cannot hold: others are left as they are, to the last digit.
-        shift = exponent if abs(exponent) > 400 else 0
-        return [math.ldexp(judge, -shift) - math.ldexp(human, -shift) for judge, human in self.pairs], shift
+    def shift(self) -> int:
+        """The power of two by which errors are divided: 0 but for values whose squares a float cannot hold."""
+        exponent = math.frexp(max((abs(value) for pair in self.pairs for value in pair), default=0.0))[1]
+        return exponent if abs(exponent) > ORDINARY else 0
+
+    @cached_property
+    def errors(self) -> list[float]:
+        """Judge minus human for each pair, divided."""
+        shift = self.shift
+        return [math.ldexp(judge, -shift) - math.ldexp(human, -shift) for judge, human in self.pairs]
+
+    @cached_property
+    def absolute_errors(self) -> list[float]:
+        """Their sizes."""
+        return [abs(error) for error in self.errors]
+
+    @cached_property
+    def squared_errors(self) -> list[float]:
+        """Their squares."""
+        return [error * error for error in self.errors]
 
     @cached_property
     def places(self) -> tuple[list[int], list[int]]:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from assay_sdk.engine.errors import RunAborted
-from assay_sdk.engine.spec import InferenceParams, Model
+from assay_sdk.engine.model import InferenceParams, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Endpoint:
         extras: dict[str, Any] = {}
         for params in filter(None, (model.inference, inference)):
             extras |= params.model_extra or {}
-        key = _key_of(model, api_keys)
+        key = _key_of(f"Model '{model.name}'", model.api_key_secret, api_keys)
         headers = {"content-type": "application/json", "accept": "application/json"}
         for given in (model.default_headers, extras.get("extra_headers")):
             headers |= {name.lower(): str(value) for name, value in (given or {}).items()}
@@ -47,6 +47,17 @@ class Endpoint:
             headers=headers,
             key=key,
         )
+
+    @classmethod
+    def plain(
+        cls, role: str, url: str, secret: str | None, *, api_keys: Mapping[str, str], timeout: float
+    ) -> "Endpoint":
+        """An address that is called as it is, and is no model's. Raises RunAborted when its key is not at hand."""
+        key = _key_of(f"The {role} at {url.partition('?')[0]}", secret, api_keys)
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        if key:
+            headers["authorization"] = f"Bearer {key}"
+        return cls(role=role, model="", base=url, timeout=timeout, secret=secret, headers=headers, key=key)
 
     @property
     def address(self) -> str:
@@ -70,12 +81,12 @@ class Endpoint:
         return body.replace(self.key.encode(), b"***") if self.key else body
 
 
-def _key_of(model: Model, api_keys: Mapping[str, str]) -> str | None:
-    if not model.api_key_secret:
+def _key_of(who: str, secret: str | None, api_keys: Mapping[str, str]) -> str | None:
+    if not secret:
         return None
-    key = (api_keys.get(model.api_key_secret) or "").strip()
+    key = (api_keys.get(secret) or "").strip()
     if not key:
-        raise RunAborted(f"Model '{model.name}' needs secret '{model.api_key_secret}', which is missing or empty.")
+        raise RunAborted(f"{who} needs secret '{secret}', which is missing or empty.")
     if not (key.isascii() and key.isprintable()):
-        raise RunAborted(f"Secret '{model.api_key_secret}' holds characters that no API key has. Store it again.")
+        raise RunAborted(f"Secret '{secret}' holds characters that no API key has. Store it again.")
     return key

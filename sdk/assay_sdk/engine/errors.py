@@ -4,6 +4,7 @@ EngineError
 ├── TemplateFailure    a template that does not compile, or that a row cannot fill
 ├── TransportFailure   a call that brought no HTTP reply
 ├── DatasetError       a file that cannot be read as rows
+├── NotComparable      scores that cannot be held against people's, or against another run's
 └── RunAborted         a run that cannot succeed as it is set up
 """
 
@@ -42,12 +43,18 @@ class TransportFailure(EngineError):
 
 
 class DatasetError(EngineError):
-    """A file cannot be read as rows; `name` is the file and `line` the first bad line, where there is one."""
+    """A file cannot be read as rows; `name` is the file, `line` the first bad line of a text, `row` of another file."""
 
-    def __init__(self, message: str, *, name: str, line: int | None = None) -> None:
-        super().__init__(f"{name}, line {line}: {message}" if line else f"{name}: {message}")
+    def __init__(self, message: str, *, name: str, line: int | None = None, row: int | None = None) -> None:
+        place = f", line {line}" if line else f", row {row}" if row else ""
+        super().__init__(f"{name}{place}: {message}")
         self.name = name
         self.line = line
+        self.row = row
+
+
+class NotComparable(EngineError):
+    """Scores cannot be held against what people said, or against another run's."""
 
 
 class RunAborted(EngineError):

@@ -1,22 +1,27 @@
 """The LLM judge: a row becomes a prompt, the prompt a reply, the reply scores."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import jinja2
 
-from assay_sdk.engine.caller import Answer, Caller
+from assay_sdk.engine.asking import settled
+from assay_sdk.engine.caller import FIRST, Answer, Asking, Caller
 from assay_sdk.engine.errors import TemplateFailure
-from assay_sdk.engine.parse import read_scores, reader_of
+from assay_sdk.engine.fence import CONTEXT_KEY, Fence, texts_in
+from assay_sdk.engine.injection import Watch
+from assay_sdk.engine.llm_judge import LLMJudgeMetric
+from assay_sdk.engine.parse import never_readable, reader_of
 from assay_sdk.engine.prompt import default_prompt
-from assay_sdk.engine.reply import message_of, verdict_in
+from assay_sdk.engine.reply import arguments_of, message_of, verdict_in
 from assay_sdk.engine.request import RequestSettings
 from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
-from assay_sdk.engine.spec import LLMJudgeMetric, RubricScore
+from assay_sdk.engine.scores import RubricScore
 from assay_sdk.engine.template import Context, compile_template
 
 MAX_TOKENS = 1024
+RETRIES_UNSCORED = 1
 
 
 def judge_settings(metric: LLMJudgeMetric) -> RequestSettings:
@@ -38,7 +43,8 @@ class Judge:
     def __init__(self, metric: LLMJudgeMetric, caller: Caller, *, online: bool) -> None:
         self.metric = metric
         self._caller = caller
-        self._readers = [reader_of(score) for score in metric.scores]
+        self._watch = Watch(metric, [reader_of(score) for score in metric.scores])
+        self._silent = frozenset(score.name for score in metric.scores if never_readable(score))
         self._scores = {score.name: score.model_dump(exclude={"parser"}) for score in metric.scores}
         if metric.prompt_template is None:
             chat = "/v1/completions" not in metric.model.url
@@ -48,18 +54,54 @@ class Judge:
 
     async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> tuple[list[Score], Failure | None]:
         """The row's scores, and what kept the judge from giving them, if anything did. Its call is added to `calls`."""
+        prompt = self.prompt(row, sample)
+        if isinstance(prompt, Failure):
+            return self.unscored(prompt), prompt
+        return await self.settled(row, sample, lambda asking: self.ask(prompt, calls, asking))
+
+    async def settled(
+        self, row: Row, sample: Mapping[str, Any], ask: Callable[[Asking], Awaitable[Answer | Failure]]
+    ) -> tuple[list[Score], Failure | None]:
+        """What comes of asking, and of asking again as often as the metric allows where a reply gives no score."""
+
+        def read(outcome: Answer | Failure) -> tuple[list[Score], Failure | None]:
+            if isinstance(outcome, Failure):
+                return self.unscored(outcome), outcome
+            return self.read(row, sample, outcome)
+
+        retries = self.metric.retries_unscored
+        retries = RETRIES_UNSCORED if retries is None else retries
+        return await settled(ask, read, self._caller.dialect, retries, self._silent)
+
+    def prompt(self, row: Row, sample: Mapping[str, Any]) -> Any | Failure:
+        """The rendered template of a row."""
         try:
-            outcome = await self._caller.ask(self._render(self._context(row, sample)), calls)
+            context = self._context(row, sample)
+            if not self.metric.guard:
+                return self._render(context)
+            fence = Fence(row.index, self.metric.guard_seed, [*texts_in(row.item), *texts_in(sample)])
+            fenced = fence.within({key: value for key, value in context.items() if key != "scores"})
+            return fence.told(self._render({"scores": self._scores, **fenced, CONTEXT_KEY: fence}))
         except TemplateFailure as error:
-            outcome = Failure.of_template(row, error)
-        if isinstance(outcome, Failure):
-            return self.unscored(outcome), outcome
-        text = verdict_in(outcome.text, self.metric.reasoning) if outcome.text else None
+            return Failure.of_template(row, error)
+
+    async def ask(self, rendered: Any, calls: list[Call], asking: Asking = FIRST) -> Answer | Failure:
+        """Put a rendered template to the judge."""
+        return await self._caller.ask(rendered, calls, asking)
+
+    def verdict(self, answer: Answer) -> str | None:
+        """What the judge says in the end, without its thinking; None if it never got that far."""
+        text = answer.text if answer.text and answer.text.strip() else arguments_of(answer.response)
+        return verdict_in(text, self.metric.reasoning) if text else None
+
+    def read(self, row: Row, sample: Mapping[str, Any], answer: Answer) -> tuple[list[Score], Failure | None]:
+        """The scores in an answer about a row, and why there are none, if it holds no verdict at all."""
+        text = self.verdict(answer)
         if text is None or not text.strip():
-            failure = _no_verdict(outcome)
+            failure = _no_verdict(answer)
             return self.unscored(failure), failure
-        scores = read_scores(self._readers, text)
-        return [_cut_off(score) for score in scores] if outcome.finish_reason == "length" else scores, None
+        scores = self._watch.read(text, row, sample, lambda: self.prompt(row, sample))
+        return [_cut_off(score) for score in scores] if answer.finish_reason == "length" else scores, None
 
     def unscored(self, failure: Failure) -> list[Score]:
         """All scores of a row that this judge could not score."""

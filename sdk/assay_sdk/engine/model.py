@@ -4,9 +4,22 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SecretRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)?$")]
+
+
+
+def _reachable(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an absolute http:// or https:// address")
+    if parts.username or parts.password:
+        raise ValueError("must not hold credentials: store them as a secret and name it in api_key_secret")
+    return url
+
+
+Address = Annotated[str, AfterValidator(_reachable)]
 
 _AUTH_HEADER = re.compile(r"auth|api[-_]?key|token|secret|cookie|credential", re.IGNORECASE)
 
@@ -40,7 +53,7 @@ class InferenceParams(BaseModel):
 class Model(Spec):
     """A model behind an OpenAI-compatible address."""
 
-    url: str
+    url: Address
     name: str = Field(min_length=1)
     host_url: str | None = None
     served_model_name: str | None = None
@@ -59,16 +72,6 @@ class Model(Spec):
         if isinstance(data, str):
             raise ValueError(f"the reference {data!r} cannot be resolved here: give the model's url and name instead")
         return data
-
-    @field_validator("url")
-    @classmethod
-    def _reachable_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an absolute http:// or https:// address")
-        if parts.username or parts.password:
-            raise ValueError("must not hold credentials: store them as a secret and name it in api_key_secret")
-        return url
 
     @field_validator("default_headers")
     @classmethod

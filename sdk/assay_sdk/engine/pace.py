@@ -21,7 +21,9 @@ PLACES_PER_REFUSAL = 1 / 2
 PLACES_PER_SUCCESS = 1 / 6
 
 TOO_MANY = 429
-RETRIED = frozenset({408, TOO_MANY, 500, 502, 503, 504})
+OVERLOADED = frozenset({TOO_MANY, 503})
+AWAY = frozenset({TOO_MANY, 502, 503, 504})  # the server, or the one behind it, takes no calls at the moment
+RETRIED = AWAY | {408, 500}
 
 
 class Stopped(Exception):
@@ -36,18 +38,28 @@ class Waiting:
         self.stopping = asyncio.Event()
         self.changed: Callable[[], None] = lambda: None
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait; raises Stopped as soon as the run is told to stop."""
+    async def sleep(self, seconds: float, until: asyncio.Event | None = None) -> None:
+        """Wait, or until the event happens; raises Stopped as soon as the run is told to stop."""
         self.rows += 1
         self.changed()
         try:
             async with asyncio.timeout(seconds):
-                await self.stopping.wait()
+                await (self.stopping.wait() if until is None else self._either(until))
         except TimeoutError:
             return
         finally:
             self.rows -= 1
-        raise Stopped
+        if self.stopping.is_set():
+            raise Stopped
+
+    async def _either(self, event: asyncio.Event) -> None:
+        tasks = [asyncio.create_task(wait) for wait in (event.wait(), self.stopping.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Pace:
@@ -101,7 +113,8 @@ class Pace:
 class Retry:
     """When to try again. Waits grow from `base` seconds, doubling up to `longest`, each drawn at random below that.
 
-    `patience` is the number of attempts for a server that worked before and now asks to be spared, or is away.
+    `patience` is the number of attempts for a server that worked before, or that asks to be spared. One that answers
+    nobody is probed every `probe` seconds at most, for `away` seconds in all (see `spell`).
     """
 
     attempts: int = 4
@@ -109,6 +122,8 @@ class Retry:
     base: float = 0.25
     longest: float = 15.0
     longest_asked: float = 120.0
+    probe: float = 5.0
+    away: float = 600.0
 
     def wait(self, attempt: int, *, patient: bool = False, asked: float = 0.0) -> float | None:
         """Seconds to wait after the given attempt (counted from 1), or None to give up."""

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from assay_sdk.engine.fence import CONTEXT_KEY
 from assay_sdk.engine.request import as_text
-from assay_sdk.engine.spec import RangeScore, RubricScore
+from assay_sdk.engine.scores import RangeScore, RubricScore
 from assay_sdk.engine.template import Context, Template
 
 INTRO = "You are a careful, impartial judge. Judge what you are shown, and nothing else, by these scores:"
@@ -20,6 +21,8 @@ def default_prompt(scores: Sequence[RangeScore | RubricScore], *, online: bool, 
         shown = as_text(context["item"])
         if online:
             shown = f"Row:\n{shown}\n\nAnswer to judge:\n{context['sample'].get('output_text')}"
+        if fence := context.get(CONTEXT_KEY):
+            shown = fence.around(shown)
         if not chat:
             return {"prompt": f"{system}\n\n{shown}"}
         return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": shown}]}

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from assay_sdk.engine.spec import Reasoning
+from assay_sdk.engine.model import Reasoning
 
 OPEN, CLOSE = "<think>", "</think>"
 
@@ -42,6 +42,15 @@ def text_of(response: Mapping[str, Any]) -> str | None:
     if isinstance(content, list):
         content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else None
+
+
+def arguments_of(response: Mapping[str, Any]) -> str | None:
+    """The arguments of a completion's tool calls, a line each; None if there are none."""
+    calls = message_of(response).get("tool_calls")
+    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    given = [function.get("arguments") for function in functions if isinstance(function, dict)]
+    texts = [text if isinstance(text, str) else json.dumps(text) for text in given if text]
+    return "\n".join(texts) or None
 
 
 def finish_reason_of(response: Mapping[str, Any]) -> str | None:

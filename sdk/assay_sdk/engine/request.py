@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay_sdk.engine.forms import Dialect, Form, instruction
-from assay_sdk.engine.spec import InferenceParams, Model, Reasoning
+from assay_sdk.engine.forms import TOOL_NAME, Dialect, Form, instruction
+from assay_sdk.engine.model import InferenceParams, Model, Reasoning
 
 Request = dict[str, Any]
 
@@ -70,24 +70,36 @@ def assemble(rendered: Any, settings: RequestSettings) -> Request:
     return request
 
 
-def spoken(request: Request, settings: RequestSettings, dialect: Dialect, model: str) -> Request:
-    """The same request in the dialect of the model's server, ready to be sent."""
+def spoken(
+    request: Request, settings: RequestSettings, dialect: Dialect, model: str, form: Form | None = None
+) -> Request:
+    """The same request in the dialect of the model's server, ready to be sent. `form` is that of the schema."""
     body = {"model": model, **{key: value for key, value in request.items() if key not in ("model", "stream")}}
-    schema = settings.schema
-    if schema is not None:
-        match dialect.form:
-            case Form.JSON_SCHEMA:
-                wanted = {"name": "structured_output", "schema": schema, "strict": settings.strict}
-                body = merged(body, {"response_format": {"type": "json_schema", "json_schema": wanted}})
-            case Form.GUIDED_JSON:
-                body = merged(body, {"guided_json": schema})
-            case Form.NVEXT:
-                body = merged(body, {"nvext": {"guided_json": schema}})
-            case Form.PROMPT:
-                body = with_system_text(body, instruction(schema))
+    if settings.schema is not None:
+        body = _with_schema(body, settings.schema, settings.strict, form or dialect.form_for(body))
     if dialect.token_limit != "max_tokens" and "max_tokens" in body:
         body[dialect.token_limit] = body.pop("max_tokens")
     return body
+
+
+def _with_schema(body: Request, schema: Mapping[str, Any], strict: bool, form: Form) -> Request:
+    match form:
+        case Form.JSON_SCHEMA:
+            wanted = {"name": "structured_output", "schema": schema, "strict": strict}
+            return merged(body, {"response_format": {"type": "json_schema", "json_schema": wanted}})
+        case Form.GUIDED_JSON:
+            return merged(body, {"guided_json": schema})
+        case Form.NVEXT:
+            return merged(body, {"nvext": {"guided_json": schema}})
+        case Form.TOOL:
+            function = {"name": TOOL_NAME, "description": "Gives the answer.", "parameters": schema}
+            chosen = {"type": "function", "function": {"name": TOOL_NAME}}
+            return {**body, "tools": [{"type": "function", "function": function}], "tool_choice": chosen}
+        case Form.JSON_OBJECT:
+            told = with_system_text(body, instruction(schema))
+            return {**told, "response_format": {"type": "json_object"}}
+        case Form.PROMPT:
+            return with_system_text(body, instruction(schema))
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

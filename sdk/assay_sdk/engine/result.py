@@ -40,6 +40,10 @@ class Score:
     label: str | None
     state: ScoreState
     reason: str | None = None
+    flags: tuple[str, ...] = ()
+    """What is suspicious about it, scored or not."""
+    counts: tuple[int, ...] = ()
+    """What a score of all rows together is made of, for a metric that has one."""
 
     def outputs(self) -> list[dict[str, Any]]:
         """The wire outputs: an unscored value is the string "NaN", a rubric score has a second output, its label."""
@@ -49,17 +53,21 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One answered or failed model call, retries included. `request` is the body sent; headers are never kept."""
+    """One answered or failed model call, retries included. `request` is the body sent; headers are never kept.
+
+    `attempts` counts what it took to get a reply; `asking` is 2 or more where an earlier reply was of no use.
+    """
 
     request: dict[str, Any]
-    response: dict[str, Any] | None
+    response: Any
     attempts: int
     seconds: float
+    asking: int = 1
 
     @property
     def usage(self) -> dict[str, Any] | None:
         """The token counts the server reported, if any."""
-        usage = (self.response or {}).get("usage")
+        usage = self.response.get("usage") if isinstance(self.response, dict) else None
         return usage if isinstance(usage, dict) else None
 
 
@@ -99,6 +107,12 @@ class RowScore:
         return {key: failure.text for key, failure in self.failures.items()}
 
     @property
+    def flags(self) -> dict[str, list[str]]:
+        """Metric key → what is suspicious about its scores of this row, for the metrics that found something."""
+        found = {key: [flag for score in scores for flag in score.flags] for key, scores in self.metrics.items()}
+        return {key: list(dict.fromkeys(flags)) for key, flags in found.items() if flags}
+
+    @property
     def scored(self) -> bool:
         """Whether every score of every metric has a value."""
         return all(score.state is ScoreState.SCORED for scores in self.metrics.values() for score in scores)
@@ -128,8 +142,10 @@ class RowScore:
             ],
             "metric_errors": self.errors or None,
             "metric_diagnostics": None,
-            "states": {
-                key: {score.name: {"state": score.state.value, "reason": score.reason} for score in scores}
-                for key, scores in self.metrics.items()
-            },
+            "states": {key: {score.name: _told(score) for score in scores} for key, scores in self.metrics.items()},
         }
+
+
+def _told(score: Score) -> dict[str, Any]:
+    told: dict[str, Any] = {"state": score.state.value, "reason": score.reason}
+    return {**told, "flags": list(score.flags)} if score.flags else told

@@ -4,24 +4,23 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay_sdk.engine.aggregate import Summary
 from assay_sdk.engine.caller import Caller
+from assay_sdk.engine.delivery import Delivery
 from assay_sdk.engine.endpoint import Endpoint
 from assay_sdk.engine.errors import RunAborted
 from assay_sdk.engine.flight import Flight, Rows, Stop
 from assay_sdk.engine.forms import FormState
-from assay_sdk.engine.judge import Judge, judge_settings
 from assay_sdk.engine.keys import keys_from_environment
 from assay_sdk.engine.pace import Pace, Retry, Waiting
 from assay_sdk.engine.request import RequestSettings
 from assay_sdk.engine.result import RowScore
-from assay_sdk.engine.scoring import TARGET, Scorer, Scoring
+from assay_sdk.engine.scoring import TARGET, Scoring
 from assay_sdk.engine.spec import (
     InferenceParams,
-    LLMJudgeMetric,
     Metric,
     Model,
     RunConfig,
@@ -29,9 +28,9 @@ from assay_sdk.engine.spec import (
     RunConfigOnlineModel,
     metric_keys,
 )
-from assay_sdk.engine.streams import open_transport
+from assay_sdk.engine.spell import OnWaiting, Spell
 from assay_sdk.engine.target import Target, target_settings
-from assay_sdk.engine.transport import Transport
+from assay_sdk.engine.transport import Transport, open_transport
 
 TIMEOUT_SECONDS = 600.0
 
@@ -49,22 +48,25 @@ async def evaluate(
     prompt_template: str | dict[str, Any] | None = None,
     timeout: float = TIMEOUT_SECONDS,
     retry: Retry | None = None,
+    on_waiting: OnWaiting | None = None,
 ) -> AsyncGenerator[RowScore, None]:
     """Score rows with metrics, and yield each row's scores as soon as they are done, in any order.
 
     A row that fails is a row score too. With `target` and `prompt_template`, that model first answers each row. Once
     `stop` is set no further row begins: calls in flight are finished, rows waiting for a retry are left out. Raises
-    RunAborted when the run cannot succeed as it is set up, after all finished rows have been yielded.
+    RunAborted when the run cannot succeed as it is set up, after all finished rows have been yielded. A model that is
+    away for a while is waited for; `on_waiting` is told why, and None when the run goes on.
     """
     config = config or RunConfig()
     async with _opened(transport) as wire:
-        lines = _Lines(
+        lines = Lines(
             transport=wire,
             api_keys=api_keys or {},
             forms=FormState() if forms is None else forms,
             parallelism=config.parallelism,
             retry=retry or Retry(),
             timeout=timeout,
+            on_waiting=on_waiting or (lambda why: None),
         )
         scoring = _scoring(metrics, lines, config, target, prompt_template)
         flight = Flight(
@@ -137,7 +139,7 @@ def run(
 
 
 @dataclass(slots=True)
-class _Lines:
+class Lines:
     """What the callers of one run share."""
 
     transport: Transport
@@ -147,7 +149,8 @@ class _Lines:
     retry: Retry
     timeout: float
     waiting: Waiting = field(default_factory=Waiting)
-    _paces: dict[str, Pace] = field(default_factory=dict)
+    on_waiting: OnWaiting = lambda why: None
+    _paces: dict[str, tuple[Pace, Spell]] = field(default_factory=dict)
 
     def caller(
         self,
@@ -160,15 +163,27 @@ class _Lines:
         retry: Retry | None = None,
     ) -> Caller:
         endpoint = Endpoint.of(role, model, inference, api_keys=self.api_keys, timeout=timeout or self.timeout)
+        dialect = self.forms.of(f"{endpoint.model} at {endpoint.address}")
+        delivery = self.delivery(endpoint, retry)
+        delivery.pace.proven = delivery.pace.proven or dialect.answered
+        return Caller(delivery, settings, dialect)
+
+    def delivery(self, endpoint: Endpoint, retry: Retry | None = None) -> Delivery:
+        """The way to an endpoint, at the pace of all who call it."""
         name = f"{endpoint.model} at {endpoint.address}"
-        pace = self._paces.setdefault(name, Pace(self.parallelism))
-        dialect = self.forms.of(name)
-        return Caller(endpoint, settings, dialect, self.transport, pace, retry or self.retry, self.waiting)
+        if name not in self._paces:
+            self._paces[name] = Pace(self.parallelism), self._spell()
+        pace, spell = self._paces[name]
+        return Delivery(endpoint, self.transport, pace, retry or self.retry, self.waiting, spell)
+
+    def _spell(self) -> Spell:
+        whole_round = max(4, min(self.parallelism, 16))
+        return Spell(whole_round, self.retry.away, self.retry.base, self.retry.probe, self.on_waiting)
 
 
 def _scoring(
     metrics: Sequence[Metric],
-    lines: _Lines,
+    lines: Lines,
     config: RunConfig,
     target: Model | None,
     prompt_template: str | dict[str, Any] | None,
@@ -177,21 +192,12 @@ def _scoring(
     tolerant = {key for key, metric in keyed.items() if metric.ignore_request_failure}
     if isinstance(config, RunConfigOnline) and config.ignore_request_failure:
         tolerant.add(TARGET)
-    scorers = {key: _scorer(metric, lines, online=target is not None) for key, metric in keyed.items()}
+    scorers = {key: metric.scorer(lines, online=target is not None) for key, metric in keyed.items()}
     return Scoring(scorers, _target(target, prompt_template, config, lines), frozenset(tolerant))
 
 
-def _scorer(metric: Metric, lines: _Lines, *, online: bool) -> Scorer:
-    match metric:
-        case LLMJudgeMetric():
-            caller = lines.caller("judge", metric.model, metric.inference, judge_settings(metric))
-            return Judge(metric, caller, online=online)
-        case _:
-            raise RunAborted(f"Metrics of type '{metric.type}' cannot be run yet.")
-
-
 def _target(
-    model: Model | None, prompt_template: str | dict[str, Any] | None, config: RunConfig, lines: _Lines
+    model: Model | None, prompt_template: str | dict[str, Any] | None, config: RunConfig, lines: Lines
 ) -> Target | None:
     if model is None:
         return None
@@ -201,7 +207,8 @@ def _target(
         raise RunAborted("A target model needs an online run configuration (RunConfigOnlineModel).")
     online = RunConfigOnlineModel.model_validate(config.model_dump(by_alias=True))
     attempts = online.max_retries + 1
-    retry = Retry(attempts=attempts, patience=attempts if attempts == 1 else max(attempts, lines.retry.patience))
+    patience = attempts if attempts == 1 else max(attempts, lines.retry.patience)
+    retry = replace(lines.retry, attempts=attempts, patience=patience)
     settings = target_settings(model, online)
     caller = lines.caller(TARGET, model, online.inference, settings, timeout=online.request_timeout, retry=retry)
     return Target(prompt_template, caller, online.reasoning)
@@ -212,5 +219,5 @@ async def _opened(transport: Transport | None) -> AsyncIterator[Transport]:
     if transport is not None:
         yield transport
         return
-    async with open_transport() as own:
+    async with aclosing(open_transport()) as own:
         yield own

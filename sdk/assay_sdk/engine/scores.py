@@ -64,6 +64,14 @@ class RangeScore(_Score):
         return self
 
 
+class RemoteScore(_Score):
+    """A number in the reply of a service, where a JSONPath leads; its bounds, if it has any, are included."""
+
+    parser: JSONScoreParser = Field(default_factory=lambda: JSONScoreParser(json_path=""))
+    minimum: Number | None = None
+    maximum: Number | None = None
+
+
 class RubricItem(Spec):
     """One grade of a rubric."""
 
@@ -76,6 +84,25 @@ class RubricScore(_Score):
     """One of a few labels, each worth a number."""
 
     rubric: list[RubricItem] = Field(min_length=2)
+
+
+class Expectation(Spec):
+    """Scores as the mean of the legal ones, weighted by the probability that the judge gave each (G-Eval, 2023).
+
+    `require` leaves a row unscored when the server gives no log probabilities; `prefer` then takes the score as it is
+    written, and flags it. A row is unscored, too, when less than `least_mass` of the probability is on legal scores.
+    """
+
+    mode: Literal["require", "prefer"] = "require"
+    top_logprobs: int = Field(default=20, ge=1, le=100)
+    least_mass: Finite = Field(default=0.5, ge=0, le=1)
+
+
+EXPECTATION_PARTS = {
+    "mass": "Share of the probability that was seen to be on legal values of {}",
+    "written": "The value of {} that the judge wrote",
+}
+"""What stands beside an expected score."""
 
 
 def _kind_of(score: Any) -> str:
@@ -94,6 +121,18 @@ def schema_of(score: RangeScore | RubricScore) -> dict[str, Any]:
         return {"type": "string", "enum": [item.label for item in score.rubric]}
     kind = "integer" if isinstance(score.minimum, int) else "number"
     return {"type": kind, "minimum": score.minimum, "maximum": score.maximum}
+
+
+def legal_values(score: RangeScore | RubricScore) -> dict[str, float]:
+    """Every text a score may be written as → its value. Raises ValueError for a range that is not of whole numbers."""
+    if isinstance(score, RubricScore):
+        return {item.label: float(item.value) for item in score.rubric}
+    low, high = score.minimum, score.maximum
+    if not (isinstance(low, int) and isinstance(high, int)) or high - low > 1000:
+        raise ValueError(
+            f"score '{score.name}': an expectation is over whole numbers, at most 1,001 of them, or labels"
+        )
+    return {str(number): float(number) for number in range(low, high + 1)}
 
 
 def check_property(schema: dict[str, Any], score: RangeScore | RubricScore) -> None:

@@ -5,133 +5,40 @@ schemas that do not hold the scores, credentials in the open.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from assay_sdk.engine.errors import TemplateFailure
+from assay_sdk.engine.checks import NumberCheckMetric as NumberCheckMetric
+from assay_sdk.engine.checks import StringCheckMetric as StringCheckMetric
+from assay_sdk.engine.likeness import ExactMatchMetric as ExactMatchMetric
+from assay_sdk.engine.likeness import F1Metric as F1Metric
+from assay_sdk.engine.llm_judge import LLMJudgeMetric as LLMJudgeMetric
+from assay_sdk.engine.methods import PanelMetric as PanelMetric
+from assay_sdk.engine.methods import SelfConsistencyMetric as SelfConsistencyMetric
+from assay_sdk.engine.metric import JobType as JobType
+from assay_sdk.engine.metric import Metric as Metric
+from assay_sdk.engine.metric import MetricOutput as MetricOutput
 from assay_sdk.engine.model import InferenceParams as InferenceParams
 from assay_sdk.engine.model import Model as Model
 from assay_sdk.engine.model import Reasoning as Reasoning
 from assay_sdk.engine.model import Spec as Spec
 from assay_sdk.engine.model import StructuredOutput as StructuredOutput
+from assay_sdk.engine.overlap import BLEUMetric as BLEUMetric
+from assay_sdk.engine.overlap import ROUGEMetric as ROUGEMetric
+from assay_sdk.engine.pairwise_metric import PairwiseMetric as PairwiseMetric
+from assay_sdk.engine.remote import NemoAgentToolkitRemoteMetric as NemoAgentToolkitRemoteMetric
+from assay_sdk.engine.remote import RemoteMetric as RemoteMetric
+from assay_sdk.engine.scores import Expectation as Expectation
 from assay_sdk.engine.scores import JSONScoreParser as JSONScoreParser
 from assay_sdk.engine.scores import JudgeScore as JudgeScore
 from assay_sdk.engine.scores import RangeScore as RangeScore
 from assay_sdk.engine.scores import RegexScoreParser as RegexScoreParser
+from assay_sdk.engine.scores import RemoteScore as RemoteScore
 from assay_sdk.engine.scores import RubricItem as RubricItem
 from assay_sdk.engine.scores import RubricScore as RubricScore
-from assay_sdk.engine.scores import check_property, schema_of
-from assay_sdk.engine.template import compile_template
-
-JobType = Literal["online", "offline"]
-
-
-class MetricOutput(Spec):
-    """One value a metric gives for each row."""
-
-    name: str
-    description: str | None
-    value_json_schema: dict[str, Any]
-
-
-class Metric(Spec):
-    """What every metric has in common. `type` names it on the wire and keys its results."""
-
-    type: str
-    description: str | None = None
-    labels: dict[str, Any] = Field(default_factory=dict)
-    supported_job_types: list[JobType] = ["online", "offline"]
-    job_type: JobType | None = None
-    ignore_request_failure: bool = False
-
-    @property
-    def key(self) -> str:
-        return self.type
-
-    def outputs(self) -> list[MetricOutput]:
-        """The values each row gets, as the wire contract derives them from a definition."""
-        raise NotImplementedError
-
-    def secret_refs(self) -> list[str]:
-        """The secrets this metric needs in order to run."""
-        return []
-
-
-class LLMJudgeMetric(Metric):
-    """A language model that gives each row one or more scores."""
-
-    NUMBER: ClassVar = {"description": "Continuous numeric metric value.", "title": "ContinuousScore", "type": "number"}
-    LABEL: ClassVar = {"description": "String label metric value.", "title": "Label", "type": "string"}
-
-    type: Literal["llm-judge"] = "llm-judge"
-    model: Model
-    scores: list[JudgeScore] = Field(min_length=1)
-    prompt_template: str | dict[str, Any] | None = None
-    optional_fields: list[str] = Field(default_factory=list)
-    structured_output: StructuredOutput | None = None
-    inference: InferenceParams | None = None
-    system_prompt: str | None = None
-    reasoning: Reasoning | None = None
-
-    def outputs(self) -> list[MetricOutput]:
-        found = []
-        for score in self.scores:
-            number = {"name": score.name, "description": score.description, "value_json_schema": dict(self.NUMBER)}
-            found.append(MetricOutput(**number))
-            if isinstance(score, RubricScore):
-                label = {"name": f"{score.name}.label", "value_json_schema": dict(self.LABEL)}
-                label["description"] = f"Selected rubric label for {score.name}"  # to the letter: bundles are compared
-                found.append(MetricOutput(**{**number, **label}))
-        return found
-
-    def secret_refs(self) -> list[str]:
-        return self.model.secret_refs()
-
-    def reply_schema(self) -> dict[str, Any] | None:
-        """The JSON schema a reply should follow, or None when no score is read from JSON and none is asked for."""
-        if self.structured_output:
-            return self.structured_output.json_schema
-        properties = {s.parser.json_path: schema_of(s) for s in self.scores if isinstance(s.parser, JSONScoreParser)}
-        if not properties:
-            return None
-        return {"type": "object", "properties": properties, "required": list(properties)}
-
-    @field_validator("scores")
-    @classmethod
-    def _consistent_scores(cls, scores: list[RangeScore | RubricScore]) -> list[RangeScore | RubricScore]:
-        if len({score.name for score in scores}) < len(scores):
-            raise ValueError("score names must be unique")
-        read: dict[str, dict[str, Any]] = {}
-        for score in scores:
-            if isinstance(score.parser, JSONScoreParser):
-                schema = schema_of(score)
-                if read.setdefault(score.parser.json_path, schema) != schema:
-                    raise ValueError(f"two scores read '{score.parser.json_path}' but expect different values there")
-        return scores
-
-    @field_validator("prompt_template")
-    @classmethod
-    def _usable_template(cls, template: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
-        if isinstance(template, dict):
-            if reserved := {"system_prompt", "reasoning"} & template.keys():
-                raise ValueError(f"'{min(reserved)}' is a field of the metric, not of its prompt_template")
-            if not {"messages", "prompt"} & template.keys():
-                raise ValueError("a request template needs 'messages' or 'prompt'")
-        try:
-            compile_template(template)
-        except TemplateFailure as error:
-            raise ValueError(str(error)) from error
-        return template
-
-    @model_validator(mode="after")
-    def _schema_holds_scores(self) -> "LLMJudgeMetric":
-        if self.structured_output:
-            for score in self.scores:
-                if isinstance(score.parser, JSONScoreParser):
-                    check_property(self.structured_output.json_schema, score)
-        return self
+from assay_sdk.engine.tools import ToolCallingMetric as ToolCallingMetric
 
 
 class RunConfig(Spec):
@@ -176,7 +83,21 @@ class FieldMapping(Spec):
         return self.custom | self.model_dump(exclude={"custom"}, exclude_none=True)
 
 
-METRICS: dict[str, type[Metric]] = {"llm-judge": LLMJudgeMetric}
+METRICS: dict[str, type[Metric]] = {
+    "bleu": BLEUMetric,
+    "exact-match": ExactMatchMetric,
+    "f1": F1Metric,
+    "llm-judge": LLMJudgeMetric,
+    "nemo-agent-toolkit-remote": NemoAgentToolkitRemoteMetric,
+    "number-check": NumberCheckMetric,
+    "pairwise": PairwiseMetric,
+    "panel": PanelMetric,
+    "remote": RemoteMetric,
+    "rouge": ROUGEMetric,
+    "self-consistency": SelfConsistencyMetric,
+    "string-check": StringCheckMetric,
+    "tool-calling": ToolCallingMetric,
+}
 
 
 def parse_metric(data: dict[str, Any]) -> Metric:

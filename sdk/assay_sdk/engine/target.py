@@ -4,7 +4,7 @@ from typing import Any
 
 from assay_sdk.engine.caller import Caller
 from assay_sdk.engine.errors import TemplateFailure
-from assay_sdk.engine.reply import split_thinking, without_thinking
+from assay_sdk.engine.reply import message_of, split_thinking, without_thinking
 from assay_sdk.engine.request import RequestSettings
 from assay_sdk.engine.result import Call, Failure, Row, ScoreState
 from assay_sdk.engine.spec import Model, Reasoning, RunConfigOnlineModel
@@ -49,6 +49,8 @@ class Target:
         thinking, text = split_thinking(outcome.text or "", self._reasoning)
         if thinking:
             response = without_thinking(response, thinking, text)
+        if not text and message_of(response).get("tool_calls"):
+            return {"response": response}, None  # calling a tool is an answer too; whoever needs a text will miss it
         if not text:
             return {"response": response}, Failure(ScoreState.EMPTY, "The target's reply holds no text.")
         return {"output_text": text, "response": response}, None

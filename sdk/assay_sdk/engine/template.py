@@ -10,10 +10,13 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.runtime import Context as JinjaContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import generate_lorem_ipsum
 from jinja2.visitor import NodeTransformer
 
 from assay_sdk.engine.errors import TemplateFailure
+from assay_sdk.engine.template_limits import BUDGET, TooMuch, binary, charge_call, guarded_filter, size
 
 Context = Mapping[str, Any]
 Template = Callable[[Context], Any]
@@ -45,9 +48,12 @@ class _Missing(jinja2.StrictUndefined):
         super().__init__(hint, obj, name, missing if exc is jinja2.UndefinedError else exc)  # type: ignore[arg-type]
 
 
-class _ColumnsFirst(NodeTransformer):
-    """Makes `item.values` mean the column of that name, if there is one; `item.values()` stays the method of Python's
-    dict. What is not called is looked up as `item['values']`: that finds attributes too, but columns first."""
+class _Prepared(NodeTransformer):
+    """Counts the rounds of loops, and makes `item.values` mean the column of that name, if there is one.
+
+    `item.values()` stays the method of Python's dict. What is not called is looked up as `item['values']`: that finds
+    attributes too, but columns first.
+    """
 
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:
         self.generic_visit(node)
@@ -60,13 +66,71 @@ class _ColumnsFirst(NodeTransformer):
             node.node = callee  # its own parts have been visited
         return node
 
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, "_counted", [], [], None, None, lineno=node.lineno)
+        return node
 
-class _Environment(SandboxedEnvironment):
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        self.generic_visit(node)
+        return nodes.Filter(nodes.List(node.nodes), "_concatenated", [], [], None, None, lineno=node.lineno)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Nothing is computed while compiling: a constant expression can be as large as any other."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=_Missing, autoescape=False, optimized=False, finalize=_printed)
+        self.filters = {name: guarded_filter(name, work) for name, work in self.filters.items()}
+        self.filters |= {"_counted": BUDGET.counted, "_concatenated": _concatenated}
+        self.globals |= {"range": _range, "lipsum": _lipsum}
+
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        return super()._generate(_ColumnsFirst().visit(source), *args, **kwargs)
+        return super()._generate(_Prepared().visit(source), *args, **kwargs)
+
+    def call_binop(self, context: JinjaContext, operator: str, left: Any, right: Any) -> Any:
+        binary(operator, left, right)
+        return super().call_binop(context, operator, left, right)
+
+    def call(self, context: JinjaContext, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        method = getattr(obj, "__wrapped__", obj)  # the sandbox wraps str.format
+        owner = getattr(method, "__self__", None)
+        charge_call(getattr(method, "__name__", ""), (owner if isinstance(owner, str) else None, *args), kwargs)
+        BUDGET.charge(BUDGET.weight, CALL_STEPS)
+        return super().call(context, obj, *args, **kwargs)
 
 
-_JINJA = _Environment(undefined=_Missing, autoescape=False)
+CALL_STEPS = 4
+
+
+@jinja2.pass_context  # also keeps Jinja from printing constants while it compiles
+def _printed(_: JinjaContext, value: Any) -> Any:
+    BUDGET.charge(0 if isinstance(value, jinja2.Undefined) else size(value))
+    return value
+
+
+def _concatenated(parts: list[Any]) -> str:
+    BUDGET.charge(size(parts))
+    return "".join(map(str, parts))
+
+
+def _range(*args: int) -> range:
+    numbers = range(*args)
+    try:
+        BUDGET.charge(0, len(numbers))
+    except OverflowError:
+        raise TooMuch("it counts too far") from None
+    return numbers
+
+
+def _lipsum(n: int = 5, html: bool = True, min: int = 20, max: int = 100) -> str:
+    BUDGET.charge(8.0 * n * max)
+    return str(generate_lorem_ipsum(n, html, min, max))
+
+
+_JINJA = _Environment()
 
 
 def compile_template(source: Any) -> Template:
@@ -94,15 +158,16 @@ def _compile_text(source: str) -> Template:
         if _is_lone_expression(source):
             inner = source.strip()[2:-2].removeprefix("-").removesuffix("-")
             evaluate = _JINJA.compile_expression(inner, undefined_to_none=False)
-            render: Template = lambda context: _plain(evaluate(context))  # noqa: E731
+            render: Template = lambda context: _plain(_in_bounds(evaluate(context)))  # noqa: E731
         else:
             render = _JINJA.from_string(source).render
-    except jinja2.TemplateError as error:
+    except Exception as error:  # besides syntax errors: nested too deeply, numbers too long to be read…
         raise TemplateFailure(
             f"The template does not compile: {_brief(error)}. Template: {_shorten(source)}"
         ) from error
 
     def guarded(context: Context) -> Any:
+        BUDGET.begin(source)
         try:
             return render(context)
         except _MissingName as error:
@@ -113,6 +178,11 @@ def _compile_text(source: str) -> Template:
             ) from error
 
     return _json_if_asked(source, guarded)
+
+
+def _in_bounds(value: Any) -> Any:
+    BUDGET.charge(0 if isinstance(value, jinja2.Undefined) else size(value))
+    return value
 
 
 def _is_lone_expression(source: str) -> bool:
