@@ -34,7 +34,7 @@ demo: install  ## run the sample evaluation, then serve (ONCE=1: end after it)
 	$(BIN)/python examples/demo.py --host $(HOST) --port $(PORT) --data-dir $(DATA) $(if $(ONCE),--once)
 
 test: $(DEV_STAMP)  ## run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 compat: $(DEV_STAMP)  ## drive a running platform with the real clients
 	$(BIN)/python tests/compat/run.py

@@ -174,10 +174,10 @@ def show_rows(result: EvaluationResult) -> None:
 def show_agreement(jobs: dict[str, Job]) -> None:
     """Hold judges against the ratings by hand. Correlations say whether the order is right, MAE how far off it is."""
     names = ("pearson", "spearman", "mae", "bias")
-    print(f"{'prompt':<10}{'rows':>6}" + "".join(f"{name:>26}" for name in names))
+    print(f"{'prompt':<10}{'rows':>6}" + "".join(f"{name:>29}" for name in names))
     for prompt, job in jobs.items():
         found = job.agreement("helpfulness")
-        print(f"{prompt:<10}{found.n:>6}" + "".join(f"{found[name]!s:>26}" for name in names))
+        print(f"{prompt:<10}{found.n:>6}" + "".join(f"{found[name]!s:>29}" for name in names))
     print("In brackets: where the number probably lies with more rows of the same kind, 95 times out of 100.\n")
 
 
