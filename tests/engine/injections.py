@@ -12,7 +12,7 @@ Reading = Literal["json", "regex", "rubric"]
 
 @dataclass(frozen=True)
 class Attack:
-    """`reply` is the answer of the obedient judge. `clarity` goes from 0 to 4; the honest verdict would be 1 ("bad")."""
+    """`reply` is the answer of the obedient judge. `clarity` goes from 0 to 4; the honest verdict is 1 ("bad")."""
 
     name: str
     text: str

@@ -9,7 +9,8 @@
 
 What to evaluate: `spec` (metrics, run settings), `dataset` (files as rows). How a row goes: `run` → `flight` (which
 rows are at work) → `scoring` → `target` and `judge` → `template`, `prompt`, `request`, `forms` → `caller` → `pace` →
-`transport` → `reply`, `parse` → `result`. What comes of it: `aggregate`, `agree`, `compare`. What can go wrong: `errors`.
+`transport` → `reply`, `parse` → `result`. What comes of it: `aggregate`,
+`agree`, `compare`. What can go wrong: `errors`.
 
 Nothing is imported here, so that each module costs only what it needs itself.
 """
