@@ -246,8 +246,3 @@ def without_nulls(entry: Any, verbatim: Collection[str] = ()) -> Any:
 
 def flag(query: QueryDict, name: str) -> bool:
     return query.get(name, "").lower() in {"1", "true", "yes", "on"}
-
-
-def first_missing(names: Iterable[str], known: Iterable[str]) -> str | None:
-    present = set(known)
-    return next((name for name in names if name not in present), None)
