@@ -96,6 +96,9 @@ def test_a_rubric_is_compared_as_numbers_where_people_gave_numbers() -> None:
     assert found["pearson"].value == pytest.approx(1.0)
     numeric = [Score("s", 10.0, "1", ScoreState.SCORED), Score("s", 20.0, "2", ScoreState.SCORED)]
     assert of(["1", "2"], numeric, labels=["1", "2"])["accuracy"].value == 1.0, "labels that look like numbers"
+    assert "pearson" in of(["1", "7"], numeric, labels=["1", "2"]).statistics, (
+        "numbers, of which one looks like a label"
+    )
 
 
 def test_a_label_that_the_rubric_lacks_is_a_category_of_its_own() -> None:
