@@ -173,7 +173,9 @@ class StandIn:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, request after request; what is not HTTP/1.1 with a Content-Length ends it."""
-        with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
+        # Cancelled when the process ends: a connection that a caller keeps open is then let go of without a word.
+        ending = (asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError)
+        with suppress(*ending, ConnectionError, ValueError):
             headers: dict[str, str] = {}
             while headers.get("connection", "").lower() != "close":
                 start, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
