@@ -33,18 +33,21 @@ class Dialect(models.TextChoices):
     SINGLE = "single", "one raw metric (clients 0.1.0, 0.1.1)"
     BUNDLES = "bundles", "metric bundles (clients 0.1.2 to 0.3.0)"
     PUBLICATION = "publication", "metric bundles and publication (clients from 0.6.0)"
+    CUSTOM = "custom", "a custom evaluation of the v1 API"
 
 
 class Job(models.Model):
     uid = models.CharField(max_length=64, unique=True, default=job_id, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="jobs")
-    name = models.CharField(max_length=63)
-    project = models.CharField(max_length=63, null=True, blank=True)
+    name = models.CharField(max_length=255)
+    project = models.CharField(max_length=255, null=True, blank=True)
     description = models.TextField(null=True, blank=True)
     source = models.CharField(max_length=63, default="nemo-evaluator", editable=False)
     dialect = models.CharField(max_length=16, choices=Dialect.choices, editable=False)
     spec = models.JSONField(editable=False)
-    """As submitted; clients validate what comes back with their own models."""
+    """As submitted; clients validate what comes back with their own models. A v1 job's, in the words of v2."""
+    submitted = models.JSONField(default=dict, editable=False)
+    """A v1 job's config and target as they were then, with a secret's name in the place of each key."""
     ownership = models.JSONField(null=True, blank=True)
     custom_fields = models.JSONField(default=dict)
     output_location = models.CharField(max_length=1024, null=True, blank=True)
@@ -121,10 +124,40 @@ class JobSecret(models.Model):
         return f"{self.job}: {self.reference}"
 
 
+class JobPart(models.Model):
+    """One task of a v1 job: rows of its own, and metrics that judge these rows only. Other jobs have no parts."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="parts")
+    index = models.PositiveIntegerField()
+    name = models.CharField(max_length=255)
+    """The task's key, under which its results stand."""
+    metrics = models.JSONField(default=list)
+    """The keys of its metrics among the job's."""
+    prompt_template = models.JSONField(null=True)
+    """What the target is asked; None where the rows hold the answers."""
+    params = models.JSONField(default=dict)
+    """How the target is called: members of ``RunConfigOnlineModel``."""
+    rows = models.JSONField(null=True)
+    """The rows themselves, where the target brought them."""
+    dataset = models.JSONField(default=dict)
+    """How the rows are read: files_url, hf_endpoint, format, split, offset, limit; where the rows are not given."""
+    fileset = models.ForeignKey(Fileset, null=True, blank=True, on_delete=models.PROTECT, related_name="job_parts")
+    revision = models.CharField(max_length=64, blank=True, default="")
+    """The commit that the rows are read at."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "index"], name="one_part_an_index")]
+
+    def __str__(self) -> str:
+        return f"{self.job}: {self.name}"
+
+
 class JobInput(models.Model):
     """A file that the job reads, pinned when it was planned: an upload over it does not change the job."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="inputs")
+    part = models.PositiveIntegerField(default=0)
+    """The index of the part that it belongs to."""
     position = models.PositiveIntegerField()
     path = models.CharField(max_length=1024)
     blob = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="inputs")
@@ -149,6 +182,8 @@ class Shard(models.Model):
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="shards")
     index = models.PositiveIntegerField()
+    part = models.PositiveIntegerField(default=0)
+    """The index of the part that its rows belong to; a shard never spans two."""
     start = models.PositiveBigIntegerField()
     stop = models.PositiveBigIntegerField()
     """The row after the last one."""

@@ -18,6 +18,8 @@ class Secret(models.Model):
     description = models.TextField(null=True, blank=True)
     sealed = models.BinaryField(editable=False)
     """Ciphertext bound to ``uid``: it opens in no other row."""
+    inline = models.BooleanField(default=False, editable=False)
+    """It came inside a v1 body: no list shows it, and it goes with the last thing that refers to it."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 

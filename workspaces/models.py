@@ -19,8 +19,15 @@ def project_id() -> str:
 
 class Workspace(models.Model):
     uid = models.CharField(max_length=64, unique=True, default=workspace_id, editable=False)
-    name = models.CharField(max_length=63, unique=True)
+    name = models.CharField(max_length=255, unique=True)
     description = models.TextField(null=True, blank=True)
+    project = models.CharField(max_length=255, null=True, blank=True)
+    custom_fields = models.JSONField(default=dict, blank=True)
+    ownership = models.JSONField(null=True, blank=True)
+    in_entity_store = models.BooleanField(default=True, editable=False)
+    """Shown as a namespace of the v1 entity store; one that the data store made is not, until it is made there too."""
+    in_data_store = models.BooleanField(default=True, editable=False)
+    """The same for the v1 data store."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=150, blank=True, default="", editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -53,8 +60,10 @@ class Member(models.Model):
 class Project(models.Model):
     uid = models.CharField(max_length=64, unique=True, default=project_id, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="projects")
-    name = models.CharField(max_length=63)
+    name = models.CharField(max_length=255)
     description = models.TextField(null=True, blank=True)
+    custom_fields = models.JSONField(default=dict, blank=True)
+    ownership = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
