@@ -1,13 +1,17 @@
 """Where we differ from the golden vectors on purpose, and what we give instead.
 
 Each entry names the point of "Where to be better" in the contract's metrics.md that calls the recorded answer a
-mistake. What an entry does not state is as recorded. The tests hold us to these expectations as to the vectors.
+mistake, or says READING. What an entry does not state is as recorded. The tests hold us to these expectations as to the
+vectors.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 NAN = "NaN"
+
+READING = 0
+"""Instead of a point: no point speaks of it. It is our own promise, in docs/judging.md, "What is read from a reply"."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,20 @@ JUDGE: dict[str, Deviation] = {
     "json-prose-after": _scored(11, 3.0),
     "json-trailing-comma": _scored(11, 3.0),
     "json-bom": _scored(11, 3.0),
-    "json-nbsp-before": _scored(11, 3.0),
-    # Nor do other slips of writing that leave no doubt about what is meant.
-    "json-single-quotes": _scored(11, 3.0),
-    "json-comment": _scored(11, 3.0),
-    "json-raw-newline-in-string": _scored(11, 3.0),
-    "json-leading-zero": _scored(11, 3.0),
-    "json-plus-sign": _scored(11, 3.0),
-    "json-key-case": _scored(11, 3.0),
-    "json-key-space": _scored(11, 3.0),
-    "json-top-level-list": _scored(11, 3.0),
-    "json-object-value": _scored(4, 3.0),
-    "rubric-object-crashes": _labelled(4, 1.0, "good"),
     "rubric-fenced": _labelled(11, 1.0, "good"),
+    # Nor do other slips of writing that leave no doubt about what is meant.
+    "json-nbsp-before": _scored(READING, 3.0),
+    "json-single-quotes": _scored(READING, 3.0),
+    "json-comment": _scored(READING, 3.0),
+    "json-raw-newline-in-string": _scored(READING, 3.0),
+    "json-leading-zero": _scored(READING, 3.0),
+    "json-plus-sign": _scored(READING, 3.0),
+    "json-key-case": _scored(READING, 3.0),
+    "json-key-space": _scored(READING, 3.0),
+    # Nor does a list around the object, or an object around the value. (Point 4 is only about what such a value costs.)
+    "json-top-level-list": _scored(READING, 3.0),
+    "json-object-value": _scored(READING, 3.0),
+    "rubric-object-crashes": _labelled(READING, 1.0, "good"),
     # A number in quotes is a number.
     "json-string-number": _scored(12, 4.0),
     "json-mixed-rows": Deviation(12, outputs=[{"clarity": v} for v in (1.0, NAN, 4.0, 2.0, 1.0, 2.5)]),

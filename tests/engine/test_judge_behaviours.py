@@ -168,14 +168,14 @@ def test_every_behaviour_gives_a_score_or_a_truthful_state(name: str) -> None:
 
 
 def test_only_what_may_become_better_is_asked_again() -> None:
-    asked_twice = {"prose only", "says nothing", "null", "no choices", "thinks without end", "HTML with 200"}
-    for name in (*asked_twice, "fenced", "declines", "filtered", "out of range", "404"):
+    asked_again = {"prose only", "says nothing", "null", "no choices", "thinks without end", "HTML with 200"}
+    for name in (*asked_again, "fenced", "declines", "filtered", "out of range", "404"):
         server, found = asyncio.run(judged(BEHAVIOURS[name][0], 1, ignore_request_failure=True))
-        assert len(server.asked) == (2 if name in asked_twice else 1), name
-        assert [call.asking for call in found[0].calls] == ([1, 2] if name in asked_twice else [1])
+        assert len(server.asked) == (3 if name in asked_again else 1), name
+        assert [call.asking for call in found[0].calls] == ([1, 2, 3] if name in asked_again else [1])
 
 
-@pytest.mark.parametrize(("setting", "calls"), [(None, 2), (0, 1), (3, 4)])
+@pytest.mark.parametrize(("setting", "calls"), [(None, 3), (0, 1), (1, 2), (3, 4)])
 def test_asking_again_can_be_set(setting: int | None, calls: int) -> None:
     server, _ = asyncio.run(judged(said("no idea"), 1, retries_unscored=setting))
     assert len(server.asked) == calls

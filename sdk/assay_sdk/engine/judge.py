@@ -21,7 +21,7 @@ from assay_sdk.engine.scores import RubricScore
 from assay_sdk.engine.template import Context, compile_template
 
 MAX_TOKENS = 1024
-RETRIES_UNSCORED = 1
+RETRIES_UNSCORED = 2
 
 
 def judge_settings(metric: LLMJudgeMetric) -> RequestSettings:

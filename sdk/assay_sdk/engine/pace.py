@@ -21,9 +21,11 @@ PLACES_PER_REFUSAL = 1 / 2
 PLACES_PER_SUCCESS = 1 / 6
 
 TOO_MANY = 429
-OVERLOADED = frozenset({TOO_MANY, 503})
-AWAY = frozenset({TOO_MANY, 502, 503, 504})  # the server, or the one behind it, takes no calls at the moment
-RETRIED = AWAY | {408, 500}
+OVERLOADED = frozenset({TOO_MANY, 503, 529})
+# The server, or the one behind it, takes no calls at the moment. What has no standard meaning is said by some providers
+# (529: overloaded) and proxies (521 to 524: no way to the server).
+AWAY = OVERLOADED | {502, 504, 521, 522, 523, 524}
+RETRIED = AWAY | {408} | set(range(500, 600)) - {501, 505}  # those two no repetition cures
 
 
 class Stopped(Exception):
