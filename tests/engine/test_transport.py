@@ -152,6 +152,23 @@ def test_hanging_server_times_out_and_the_next_call_is_not_harmed(make: Callable
     asyncio.run(test())
 
 
+def test_reply_that_trickles_in_has_no_more_time_than_any_other(make: Callable[..., OpenTransport]) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while not await asyncio.sleep(0.02, writer.is_closing()):
+                writer.write(b" " * 1000)
+
+    async def test() -> None:
+        async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            error = await asyncio.wait_for(failure(make, url, timeout=0.2), 10)
+        assert (error.kind, error.temporary) == ("timeout", True)
+
+    asyncio.run(test())
+
+
 def test_connection_of_a_failed_call_is_closed(make: Callable[..., OpenTransport]) -> None:
     closed = asyncio.Event()
 

@@ -4,11 +4,11 @@ import math
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from assay_sdk.engine.result import RowScore, Score, ScoreState
-from assay_sdk.engine.spec import Metric, RubricScore, metric_keys
+from assay_sdk.engine.spec import Metric, RubricScore, keyed
 
 BINS = 10
 NEWER_FIELDS = ("median", "sample_std_dev", "sample_variance")  # older clients refuse them
@@ -64,13 +64,13 @@ class ScoreSummary:
 class Summary:
     """The aggregates of a run. Folding rows in any split and order gives the same as folding them all at once."""
 
-    def __init__(self, metrics: Sequence[Metric]) -> None:
-        keyed = dict(zip(metric_keys(metrics), metrics, strict=True))
+    def __init__(self, metrics: Sequence[Metric] | Mapping[str, Metric]) -> None:
+        by_key = keyed(metrics)
         self.scores: dict[str, dict[str, ScoreSummary]] = {
             key: {name: ScoreSummary(rubric) for name, rubric in metric.scales().items()}
-            for key, metric in keyed.items()
+            for key, metric in by_key.items()
         }
-        self.corpora = {key: corpus for key, metric in keyed.items() if (corpus := metric.corpus())}
+        self.corpora = {key: corpus for key, metric in by_key.items() if (corpus := metric.corpus())}
         self.rows = 0
 
     def add(self, row_score: RowScore) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from assay_sdk.engine.delivery import Delivery, encoded, excerpt, retried
@@ -73,13 +73,11 @@ class Caller:
             if not self._learns(outcome, body, form):
                 break
             wanted = wanted and wanted.next
-        result = self._result(outcome)
+        result = self._result(outcome, body, form)
+        response = None
         if isinstance(result, Answer):
-            text = arguments_of(result.response) or result.text if form is Form.TOOL else result.text
-            limit = next((body[key] for key in LIMITS if isinstance(body.get(key), int)), None)
-            result = replace(result, text=text, form=form, limit=limit)
+            response = result.response
             self.dialect.answered = True
-        response = result.response if isinstance(result, Answer) else None
         calls.append(Call(body, response, attempts, time.monotonic() - began, asking.number))
         return result
 
@@ -91,7 +89,7 @@ class Caller:
         refusal = re.sub(name, "", outcome.body.decode("utf-8", "replace"))
         return self.dialect.learn(refusal, body, form)
 
-    def _result(self, outcome: HTTPReply | TransportFailure) -> Answer | Failure:
+    def _result(self, outcome: HTTPReply | TransportFailure, body: Request, form: Form | None) -> Answer | Failure:
         if isinstance(outcome, TransportFailure):
             return self.delivery.unreachable(outcome)
         reply = self.endpoint.without_key(outcome.body)
@@ -101,7 +99,9 @@ class Caller:
         if response is None:
             text = f"The {self.endpoint.name} answered with something that is no completion: {excerpt(reply)}"
             return Failure(ScoreState.UNPARSEABLE, text, hopeless=True, cause="no completion")
-        return Answer(text_of(response), finish_reason_of(response), response)
+        said = (arguments_of(response) if form is Form.TOOL else None) or text_of(response)
+        limit = next((body[key] for key in LIMITS if isinstance(body.get(key), int)), None)
+        return Answer(said, finish_reason_of(response), response, form, limit)
 
     def _refused(self, outcome: HTTPReply, reply: bytes) -> Failure:
         status = outcome.status

@@ -18,8 +18,8 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d{0,999})", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
-def read_csv(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
-    """One object a record, under the names of the header."""
+def read_csv(stream: BinaryIO, name: str, *, typed: bool = True) -> Iterator[dict[str, Any]]:
+    """One object a record, under the names of the header; unless `typed`, every cell is the text that it is."""
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ITEM_BYTES))
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     held = 0  # characters of the record that is being read
@@ -52,10 +52,12 @@ def read_csv(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
     columns = next(lines, [])
     if len(set(columns)) < len(columns):
         raise DatasetError("two columns have the same name", name=name, line=1)
-    first = list(islice(lines, TYPED_ROWS))
-    typed = [_cell_reader(cells) for cells in zip(*first, strict=True)]
+    first = list(islice(lines, TYPED_ROWS)) if typed else []
+    readers: list[Callable[[str], Any]] = [str] * len(columns)
+    if typed:
+        readers = [_cell_reader(cells) for cells in zip(*first, strict=True)]
     for cells in chain(first, lines):
-        yield {column: read(cell) for column, read, cell in zip(columns, typed, cells, strict=True)}
+        yield {column: read(cell) for column, read, cell in zip(columns, readers, cells, strict=True)}
 
 
 def _cell_reader(cells: Iterable[str]) -> Callable[[str], Any]:

@@ -5,13 +5,14 @@ line is an error that names it; nothing is skipped in silence.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from assay_sdk.engine.columnar import count_columnar, read_columnar
 from assay_sdk.engine.csvtext import read_csv
 from assay_sdk.engine.errors import DatasetError
-from assay_sdk.engine.jsontext import read_json, read_lines
+from assay_sdk.engine.jsontext import read_json, read_lines, unwrapped
 from assay_sdk.engine.mapping import Unmapped, apply_field_mapping
 from assay_sdk.engine.result import Row
 from assay_sdk.engine.selection import COLUMNAR, READABLE
@@ -22,12 +23,27 @@ CHECKED_ROWS = 1000
 """Rows that are looked through for a mapped column before it counts as missing."""
 
 
-def read_items(stream: BinaryIO, name: str, skip: int = 0) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read where that differs from what they say themselves."""
+
+    suffix: str | None = None
+    """The format, such as `.jsonl`, whatever a file's name ends in."""
+    cells_as_text: bool = False
+    """Whether every cell of a CSV file is the text that it is."""
+    unwrap: bool = False
+    """Whether a JSON file may hold one object with the items below `data` or `rows`."""
+
+
+PLAIN = Reading()
+
+
+def read_items(stream: BinaryIO, name: str, skip: int = 0, reading: Reading = PLAIN) -> Iterator[dict[str, Any]]:
     """The items of one file after the first `skip`, in order; `name` tells its format.
 
     What is skipped is not decoded where the format allows. Raises DatasetError at the first thing amiss.
     """
-    suffix = _readable(name)
+    suffix = reading.suffix or _readable(name)
     plain = unpacked(stream, name)
     if suffix in COLUMNAR:
         yield from read_columnar(plain, name, suffix, skip)
@@ -35,18 +51,21 @@ def read_items(stream: BinaryIO, name: str, skip: int = 0) -> Iterator[dict[str,
     try:
         if suffix == ".jsonl":
             yield from read_lines(plain, name, skip)
+        elif suffix == ".json":
+            items = read_json(plain, name)
+            yield from islice(unwrapped(items) if reading.unwrap else items, skip, None)
         else:
-            yield from islice((read_json if suffix == ".json" else read_csv)(plain, name), skip, None)
+            yield from islice(read_csv(plain, name, typed=not reading.cells_as_text), skip, None)
     except UnicodeDecodeError as error:
         raise DatasetError("the file is not UTF-8 text", name=name) from error
 
 
-def count_items(stream: BinaryIO, name: str, limit: int | None = None) -> int:
+def count_items(stream: BinaryIO, name: str, limit: int | None = None, reading: Reading = PLAIN) -> int:
     """How many items one file holds, `limit` at most, each of them decoded. Raises DatasetError like `read_items`."""
-    suffix = _readable(name)
+    suffix = reading.suffix or _readable(name)
     if suffix in COLUMNAR:
         return count_columnar(unpacked(stream, name), name, suffix, limit)
-    return sum(1 for _ in islice(read_items(stream, name), limit))
+    return sum(1 for _ in islice(read_items(stream, name, reading=reading), limit))
 
 
 def read_rows(

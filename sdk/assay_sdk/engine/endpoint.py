@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -71,14 +72,17 @@ class Endpoint:
 
     def url_for(self, body: Mapping[str, Any]) -> str:
         """The address of a call: its body decides which of the two APIs it is for."""
-        parts = urlsplit(self.base)
-        return urlunsplit(
-            parts._replace(path=parts.path + ("/chat/completions" if "messages" in body else "/completions"))
-        )
+        return _extended(self.base, "/chat/completions" if "messages" in body else "/completions")
 
     def without_key(self, body: bytes) -> bytes:
         """A reply that surely does not hold the key: servers have been seen to echo it."""
         return body.replace(self.key.encode(), b"***") if self.key else body
+
+
+@lru_cache(maxsize=256)  # asked for each call, about very few addresses
+def _extended(base: str, path: str) -> str:
+    parts = urlsplit(base)
+    return urlunsplit(parts._replace(path=parts.path + path))
 
 
 def _key_of(who: str, secret: str | None, api_keys: Mapping[str, str]) -> str | None:

@@ -11,7 +11,7 @@ from assay_sdk.engine.llm_judge import LLMJudgeMetric
 from assay_sdk.engine.logprobs import Token, distribution, place_of, tokens_of
 from assay_sdk.engine.request import RequestSettings, merged
 from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
-from assay_sdk.engine.scores import EXPECTATION_PARTS, RangeScore, RubricScore, legal_values
+from assay_sdk.engine.scores import EXPECTATION_PARTS, JudgeScore, legal_values
 
 NO_LOGPROBS = "The judge's server gives no log probabilities, which an expectation in mode 'require' needs."
 FALLEN_BACK = "expectation: no log probabilities were given, so this is the score as written"
@@ -68,7 +68,7 @@ class ExpectingJudge(Judge):
     def unscored(self, failure: Failure) -> list[Score]:
         return [part for score in super().unscored(failure) for part in _without_value(score)]
 
-    def _expected(self, wanted: RangeScore | RubricScore, score: Score, tokens: list[Token], text: str) -> list[Score]:
+    def _expected(self, wanted: JudgeScore, score: Score, tokens: list[Token], text: str) -> list[Score]:
         if score.value is None:
             return _without_value(score)
         if not tokens:
@@ -88,7 +88,7 @@ class ExpectingJudge(Judge):
 
 
 def _found(
-    wanted: RangeScore | RubricScore, score: Score, tokens: list[Token], text: str, legal: Mapping[str, float]
+    wanted: JudgeScore, score: Score, tokens: list[Token], text: str, legal: Mapping[str, float]
 ) -> dict[str, float] | None:
     place = place_of(wanted, text)
     joined = b"".join(token.text for token in tokens)

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 
 from assay_sdk.engine.pace import Stopped, Waiting
 from assay_sdk.engine.result import Row, RowScore
@@ -17,8 +16,8 @@ STOP_POLL_SECONDS = 0.1
 class Flight:
     """Starts rows as there is room, and hands out row scores as they come.
 
-    The source is read one row ahead at most; results that nobody takes hold up the start of further rows. So memory
-    stays flat, however long the source is.
+    The source is read no further than there is room; results that nobody takes hold up the start of further rows. So
+    memory stays flat, however long the source is.
     """
 
     def __init__(
@@ -33,16 +32,20 @@ class Flight:
     ) -> None:
         waiting.changed = self._make_room
         self.waiting = waiting
-        self._rows = rows
+        self._rows = _read(rows)
         self._score = score
         self._parallelism = parallelism
         self._limit = limit
         self._stop = stop
+        self._started = 0
+        self._reading = False
+        self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._landed: deque[RowScore] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._error: BaseException | None = None
+        self._broken: Exception | None = None
 
     async def landed(self) -> AsyncGenerator[RowScore, None]:
         """Row scores in the order in which they are done. Ends after the last row, or once stopped.
@@ -65,6 +68,7 @@ class Flight:
                 raise self._error
         finally:
             await _cancel({feeder, *self._tasks} | ({watcher} if watcher else set()))
+            await self._rows.aclose()
 
     def take_landed(self) -> list[RowScore]:
         """What is done but not yet handed out."""
@@ -73,39 +77,54 @@ class Flight:
         return rest
 
     async def _feed(self) -> None:
-        broken: Exception | None = None
-        try:
-            async with aclosing(_read(self._rows)) as rows:
-                await self._start(rows)
-        except Exception as error:
-            broken = error
-        if self._tasks:
-            await asyncio.wait(self._tasks)  # what was read before the source broke is not lost
-        self._error = self._error or broken
-        self._news.set()
-
-    async def _start(self, rows: AsyncIterator[Row]) -> None:
-        started = 0
-        while (self._limit is None or started < self._limit) and not self._stopping():
-            row = await anext(rows, None)
-            while row and not self._has_room() and not self._stopping():
+        while not self._ended:
+            row = await self._next() if self._has_room() or self._stopping() else None
+            if row is not None:
+                self._tasks.add(asyncio.create_task(self._fly(row)))
+            elif not self._ended:
                 self._room.clear()
                 await self._room.wait()
-            if row is None or self._stopping():
-                return
-            self._tasks.add(asyncio.create_task(self._fly(row)))
-            started += 1
+        if self._tasks:
+            await asyncio.wait(self._tasks)  # what was read before the source broke is not lost
+        self._error = self._error or self._broken
+        self._news.set()
 
-    async def _fly(self, row: Row) -> None:
+    async def _next(self) -> Row | None:
+        """The next row; None if there is none, or somebody else is just reading it."""
+        if self._reading or self._ended:
+            return None
+        row = None
+        self._reading = True
         try:
-            self._landed.append(await self._score(row))
+            if (self._limit is None or self._started < self._limit) and not self._stopping():
+                row = await anext(self._rows, None)
+        except Exception as error:
+            self._broken = error
+        finally:
+            self._reading = False
+            if row is None or self._stopping():
+                self._ended, row = True, None
+            self._make_room()
+        self._started += row is not None
+        return row
+
+    async def _fly(self, row: Row | None) -> None:
+        """Score a row, and right after it the next, as long as there is room.
+
+        To leave the next to the feeder would cost two rounds of the event loop, which are long when many rows land.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            while row is not None:
+                self._landed.append(await self._score(row))
+                self._news.set()
+                row = await self._next() if self._has_room(beside=1) else None
         except Stopped:
             pass  # it was waiting to be tried again; a later run will do it
         except Exception as error:
             self._error = error
         finally:
-            task = asyncio.current_task()
-            assert task is not None
             self._tasks.discard(task)
             self._news.set()
             self._make_room()
@@ -123,11 +142,12 @@ class Flight:
             return self._stop.is_set()
         return self._stop is not None and self._stop()
 
-    def _has_room(self) -> bool:
-        at_work = len(self._tasks) - self.waiting.rows
+    def _has_room(self, beside: int = 0) -> bool:
+        """Whether another row may begin; `beside`: in the place of one that has just landed."""
+        tasks = len(self._tasks) - beside
         return (
-            at_work < self._parallelism
-            and len(self._tasks) < 2 * self._parallelism
+            tasks - self.waiting.rows < self._parallelism
+            and tasks < 2 * self._parallelism
             and len(self._landed) < self._parallelism
         )
 

@@ -20,7 +20,7 @@ from assay_sdk.engine.paths import steps_of
 from assay_sdk.engine.patterns import Pattern, TookTooLong
 from assay_sdk.engine.persuasion import Listener
 from assay_sdk.engine.result import Row, Score, ScoreState
-from assay_sdk.engine.scores import JSONScoreParser, RangeScore, RubricScore
+from assay_sdk.engine.scores import JSONScoreParser, JudgeScore, NumberScore, RubricScore
 
 ECHO = "echo: the judge's verdict stands in the row's own text"
 ECHO_BESIDE = "echo: the reply also repeats a verdict that stands in the row's own text"
@@ -88,9 +88,11 @@ class Watch:
             yield _Suspect(heard, list(dict.fromkeys(signs)))
 
     def _repeats(self, suspect: "_Suspect", said: Mapping[str, Sequence[Found]]) -> bool:
-        return any(
-            _among(literal, self._in_text(name, suspect)) for name, places in said.items() for literal, _ in places
-        )
+        for name, places in said.items():
+            values = self._in_text(name, suspect) if places else []
+            if values and any(_among(literal, values) for literal, _ in places):
+                return True
+        return False
 
     def _in_text(self, name: str, suspect: "_Suspect") -> list[str]:
         """The values of the score's verdicts in a text of the row."""
@@ -126,10 +128,13 @@ class Watch:
         wanted = self._wanted[score.name]
         values = _values_of(wanted)
         assert score.value is not None
+        if not values:  # there is no scale on which to tell praise from blame
+            named = {float(number) for number in _NAMED.findall(" ".join(heard))}
+            return score.value in named or not named
         low, high = min(values), max(values)
         # From the upper half on, a score may be what flattery was after; from the lower, slander of a rival.
         asked = " ".join(heard).casefold()
-        named = {float(number) for number in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w%])", asked)} & set(values)
+        named = {float(number) for number in _NAMED.findall(asked)} & set(values)
         named |= {value for word, value in _NUMBERS.items() if value in values and re.search(rf"\b{word}\b", asked)}
         if isinstance(wanted, RubricScore):
             labels = {item.label.casefold(): float(item.value) for item in wanted.rubric}
@@ -141,11 +146,12 @@ class Watch:
         return score.value in named or (score.value - low) * 2 >= high - low
 
 
+_NAMED = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w%])")
 _NUMBERS = {"zero": 0.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0}
 _NUMBERS |= {"six": 6.0, "seven": 7.0, "eight": 8.0, "nine": 9.0, "ten": 10.0}
 
 
-def form_of(score: RangeScore | RubricScore) -> Callable[[str], Iterator[Found]] | None:
+def form_of(score: JudgeScore) -> Callable[[str], Iterator[Found]] | None:
     """Finds the verdicts in a text that look like one of this score: what each says, and where it stands."""
     parser = score.parser
     if isinstance(parser, JSONScoreParser):
@@ -158,7 +164,12 @@ def form_of(score: RangeScore | RubricScore) -> Callable[[str], Iterator[Found]]
             rf"[{{｛][^{{}}]{{0,400}}?(?<!\w){key}{quote}\s*[:=]>?\s*{quote}({value})(?![\w.]*\w)[^{{}}]{{0,400}}[}}｝]?",
             re.IGNORECASE,
         )
-        return lambda text: ((match[1], match.span()) for match in written.finditer(text))
+
+        def found(text: str) -> Iterator[Found]:
+            if "{" in text or "｛" in text:
+                yield from ((match[1], match.span()) for match in written.finditer(text))
+
+        return found
     pattern = Pattern(parser.pattern, "search")
     if not pattern.groups:
         return None
@@ -188,22 +199,25 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def _key_of(score: RangeScore | RubricScore) -> str:
+def _key_of(score: JudgeScore) -> str:
     if not isinstance(score.parser, JSONScoreParser):
         return score.name
     steps = steps_of(score.parser.json_path)
     return str(steps[-1]) if steps else score.parser.json_path
 
 
-def _values_of(score: RangeScore | RubricScore) -> list[float]:
+def _values_of(score: JudgeScore) -> list[float]:
     if isinstance(score, RubricScore):
         return [float(item.value) for item in score.rubric]
+    if isinstance(score, NumberScore) and (score.minimum is None or score.maximum is None):
+        return []
+    assert score.minimum is not None and score.maximum is not None
     whole = isinstance(score.minimum, int) and isinstance(score.maximum, int) and score.maximum - score.minimum <= 1000
     between = range(int(score.minimum), int(score.maximum) + 1) if whole else ()
     return [float(score.minimum), float(score.maximum), *map(float, between)]
 
 
-def _words_of(score: RangeScore | RubricScore) -> list[str]:
+def _words_of(score: JudgeScore) -> list[str]:
     return [item.label for item in score.rubric] if isinstance(score, RubricScore) else []
 
 

@@ -68,6 +68,22 @@ def read_json(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
         raise text.error("the array does not end")
 
 
+def unwrapped(items: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The items below `data` or `rows` where the file is one object that holds nothing but a list of them there."""
+    first = next(items, None)
+    if first is None:
+        return
+    second = next(items, None)
+    lists = [first[key] for key in ("data", "rows") if isinstance(first.get(key), list)]
+    if second is None and len(lists) == 1 and all(isinstance(item, dict) for item in lists[0]):
+        yield from lists[0]
+        return
+    yield first
+    if second is not None:
+        yield second
+        yield from items
+
+
 def _object(value: Any, name: str, line: int | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DatasetError(f"an item has to be a JSON object, not {json.dumps(value)[:40]}", name=name, line=line)

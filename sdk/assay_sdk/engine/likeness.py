@@ -38,9 +38,21 @@ class ExactMatchMetric(_Likeness):
     """1 if reference and candidate are the same words in the same order, else 0."""
 
     type: Literal["exact-match"] = "exact-match"
+    as_written: bool = False
+    """Compare the texts themselves, space around them aside."""
 
     def likeness(self, reference: list[str], candidate: list[str]) -> float:
         return float(reference == candidate)
+
+    def scorer(self, lines: "Lines", *, online: bool) -> "Scorer":
+        if not self.as_written:
+            return super().scorer(lines, online=online)
+        reference, candidate = text_template("reference", self.reference), candidate_template(self.candidate)
+
+        def measure(context: Context) -> list[Score]:
+            return [scored(self.type, float(reference(context).strip() == candidate(context).strip()))]
+
+        return Measuring([self.type], measure)
 
 
 class F1Metric(_Likeness):

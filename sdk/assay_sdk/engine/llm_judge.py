@@ -12,7 +12,7 @@ from assay_sdk.engine.scores import (
     Expectation,
     JSONScoreParser,
     JudgeScore,
-    RangeScore,
+    NumberScore,
     RubricScore,
     check_property,
     legal_values,
@@ -38,7 +38,7 @@ class LLMJudgeMetric(Metric):
     system_prompt: str | None = None
     reasoning: Reasoning | None = None
     retries_unscored: int | None = Field(default=None, ge=0, le=3)
-    """How often a row whose reply holds no readable score is asked again; None means once."""
+    """How often a row whose reply holds no readable score is asked again; None means twice."""
     expectation: Expectation | None = None
     guard: bool | None = None
     """Whether what comes from the row stands in the prompt between boundaries that the row cannot know."""
@@ -91,19 +91,20 @@ class LLMJudgeMetric(Metric):
         """The JSON schema a reply should follow, or None when no score is read from JSON and none is asked for."""
         if self.structured_output:
             return self.structured_output.json_schema
-        properties = {s.parser.json_path: schema_of(s) for s in self.scores if isinstance(s.parser, JSONScoreParser)}
-        if not properties:
-            return None
+        scaled = [score for score in self.scores if not isinstance(score, NumberScore)]
+        properties = {s.parser.json_path: schema_of(s) for s in scaled if isinstance(s.parser, JSONScoreParser)}
+        if not properties or len(scaled) < len(self.scores):
+            return None  # what has no scale has no schema either: the prompt alone says what is wanted
         return {"type": "object", "properties": properties, "required": list(properties)}
 
     @field_validator("scores")
     @classmethod
-    def _consistent_scores(cls, scores: list[RangeScore | RubricScore]) -> list[RangeScore | RubricScore]:
+    def _consistent_scores(cls, scores: list[JudgeScore]) -> list[JudgeScore]:
         if len({score.name for score in scores}) < len(scores):
             raise ValueError("score names must be unique")
         read: dict[str, dict[str, Any]] = {}
         for score in scores:
-            if isinstance(score.parser, JSONScoreParser):
+            if isinstance(score.parser, JSONScoreParser) and not isinstance(score, NumberScore):
                 schema = schema_of(score)
                 if read.setdefault(score.parser.json_path, schema) != schema:
                     raise ValueError(f"two scores read '{score.parser.json_path}' but expect different values there")
@@ -129,6 +130,6 @@ class LLMJudgeMetric(Metric):
             legal_values(score)
         if self.structured_output:
             for score in self.scores:
-                if isinstance(score.parser, JSONScoreParser):
+                if isinstance(score.parser, JSONScoreParser) and not isinstance(score, NumberScore):
                     check_property(self.structured_output.json_schema, score)
         return self

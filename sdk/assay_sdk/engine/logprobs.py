@@ -15,7 +15,7 @@ from typing import Any
 
 from assay_sdk.engine.paths import steps_of
 from assay_sdk.engine.reply import first_choice
-from assay_sdk.engine.scores import JSONScoreParser, RangeScore, RegexScoreParser, RubricScore
+from assay_sdk.engine.scores import JSONScoreParser, JudgeScore, RegexScoreParser
 
 BEFORE = b' "\t\n:'
 _LITERAL = r'\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+(?:\.\d+)?))'
@@ -87,7 +87,7 @@ def _probability(logprob: Any) -> float | None:
     return math.exp(min(0.0, logprob))
 
 
-def place_of(score: RangeScore | RubricScore, text: str) -> tuple[int, int] | None:
+def place_of(score: JudgeScore, text: str) -> tuple[int, int] | None:
     """Where in a reply its score is written; the last such place for JSON."""
     parser = score.parser
     if isinstance(parser, JSONScoreParser):

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from assay_sdk.engine.llm_judge import LLMJudgeMetric
 from assay_sdk.engine.metric import Metric, MetricOutput
 from assay_sdk.engine.model import InferenceParams
-from assay_sdk.engine.scores import RangeScore, RubricScore
+from assay_sdk.engine.scores import JudgeScore, RubricScore
 from assay_sdk.engine.votes import SPREAD, Combine
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _number(name: str, description: str | None) -> MetricOutput:
     return MetricOutput(name=name, description=description, value_json_schema=dict(NUMBER))
 
 
-def _voted(score: RangeScore | RubricScore) -> list[MetricOutput]:
+def _voted(score: JudgeScore) -> list[MetricOutput]:
     found = [_number(score.name, score.description)]
     if isinstance(score, RubricScore):
         text = f"Selected rubric label for {score.name}"
@@ -36,7 +36,7 @@ def _voted(score: RangeScore | RubricScore) -> list[MetricOutput]:
     return found + [_number(f"{score.name}.{part}", _SPREAD_TEXT[part].format(score.name)) for part in SPREAD]
 
 
-def _scale(score: RangeScore | RubricScore) -> dict[str, RubricScore | None]:
+def _scale(score: JudgeScore) -> dict[str, RubricScore | None]:
     found: dict[str, RubricScore | None] = {score.name: score if isinstance(score, RubricScore) else None}
     return found | {f"{score.name}.{part}": None for part in SPREAD}
 
@@ -115,7 +115,7 @@ class PanelMetric(Metric):
         return self.quorum or len(self.judges)
 
     @property
-    def scores(self) -> list[RangeScore | RubricScore]:
+    def scores(self) -> list[JudgeScore]:
         """The scores that the judges give."""
         return list(self.judges[0].scores)
 

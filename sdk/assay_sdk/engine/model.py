@@ -1,5 +1,6 @@
 """A model to be asked, and how to ask it, as they travel on the wire."""
 
+import operator
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -60,6 +61,8 @@ class Model(Spec):
     default_headers: dict[str, str] | None = None
     inference: InferenceParams | None = None
     format: Literal["nim", "openai"] = "openai"
+    takes_prompts_only: bool = Field(default=False, exclude_if=operator.not_)
+    """Whether its server takes no messages: a conversation is then sent as one prompt. Other servers do not know it."""
 
     def secret_refs(self) -> list[str]:
         """The secrets needed to ask this model."""

@@ -6,27 +6,37 @@ from typing import Any
 from assay_sdk.engine.paths import steps_of
 from assay_sdk.engine.patterns import Pattern, TookTooLong
 from assay_sdk.engine.result import Score
-from assay_sdk.engine.scores import JSONScoreParser, RangeScore, RegexScoreParser, RubricScore
+from assay_sdk.engine.scores import (
+    JSONScoreParser,
+    JudgeScore,
+    NumberScore,
+    RangeScore,
+    RegexScoreParser,
+    RubricScore,
+)
+from assay_sdk.engine.unscaled import number_grader
 from assay_sdk.engine.values import Grade, Unread, excerpt, range_grader, rubric_grader
 from assay_sdk.engine.verdict import Reply, values_in
 
 Reader = Callable[[Reply], Score]
 
 
-def reader_of(score: RangeScore | RubricScore) -> Reader:
+def reader_of(score: JudgeScore) -> Reader:
     """The function that reads one score from a reply."""
     is_json = isinstance(score.parser, JSONScoreParser)
-    grade = (
-        range_grader(score, strict=not is_json)
-        if isinstance(score, RangeScore)
-        else rubric_grader(score, strict=not is_json)
-    )
+    match score:
+        case RangeScore():
+            grade = range_grader(score, strict=not is_json)
+        case NumberScore():
+            grade = number_grader(score)
+        case RubricScore():
+            grade = rubric_grader(score, strict=not is_json)
     find = (
         _json_reader(score.parser, grade)
         if isinstance(score.parser, JSONScoreParser)
         else _regex_reader(score.parser, grade)
     )
-    label = None if isinstance(score, RangeScore) else ""
+    label = "" if isinstance(score, RubricScore) else None
 
     def read(reply: Reply) -> Score:
         try:
@@ -46,7 +56,7 @@ def read_scores(readers: Sequence[Reader], text: str) -> list[Score]:
     return [read(reply) for read in readers]
 
 
-def never_readable(score: RangeScore | RubricScore) -> bool:
+def never_readable(score: JudgeScore) -> bool:
     """Whether no reply whatever can give this score: its pattern has no group to read it from."""
     return isinstance(score.parser, RegexScoreParser) and not Pattern(score.parser.pattern, "match").groups
 

@@ -5,7 +5,7 @@ weights; together they have to reach `ENOUGH`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 ENOUGH = 3
@@ -102,60 +102,71 @@ CLAIMS = re.compile(
     rf"|required) (?:\w+ ){{0,2}}?{_GRADE}\b"
     r"|\balready (?:been )?(?:scored|graded|rated|evaluated|judged)\b"
 )
-_STEMS = {
-    "sets instructions aside": (
-        *("ignor", "disregard", "forget", "overrid", "override", "bypass", "discard", "vergiss", "olvida", "oublie"),
-        *(
-            "follow",
-            "new instr",
-            "new task",
-            "new order",
-            "new direc",
-            "system ",
-            "developer ",
-            "admin",
-            "игнор",
-            "忽略",
-        ),
-        *("無視", "changed", "updated", "replaced", "amended"),
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """One sign of talking to the judge. Its pattern matches no sentence that has none of its stems in it."""
+
+    name: str
+    weight: int
+    pattern: re.Pattern[str]
+    stems: tuple[str, ...]
+
+    def is_in(self, text: str, sentences: Sequence[str]) -> bool:
+        """Whether a sentence of the text shows it. Looking for stems first costs a tenth of the pattern."""
+        stems = [stem for stem in self.stems if stem in text]
+        return any(self.pattern.search(sentence) for sentence in _with_any(stems, sentences))
+
+
+_SETS_ASIDE = _Sign(
+    "sets instructions aside",
+    2,
+    OVERRIDES,
+    (
+        *("ignor", "disregard", "forget", "overrid", "bypass", "discard", "vergiss", "olvida", "oublie", "follow"),
+        *("new instr", "new task", "new order", "new direc", "system ", "developer ", "admin"),
+        *("changed", "updated", "replaced", "amended", "игнор", "忽略", "無視"),
     ),
-    "addresses the judge": (
-        *("judg", "grader", "grading", "evaluat", "rater", "assessor", "scor", "reviewer", "llm", "language model"),
-        *("ai model", "assistant reading", "whoever", "rating ", " an ai", "your final", "your only"),
-    ),
-    "holds control tokens": ("<|", "[inst", "[/inst", "<<", "_of_turn", "think>"),
-    "plays another role": (
-        *("system", "assistant", "developer", "human", "ai:", "#", "i am ", "</", "end of", "answer", "verified"),
-        *("approved", "certified"),
-    ),
-    "claims a verdict": ("correct", "final", "official", "true", "proper", "right", "expected", "appr", "agreed")
-    + ("required", "already"),
-}
-_WEIGHED = (
-    ("sets instructions aside", OVERRIDES, 2),
-    ("addresses the judge", ADDRESSES, 2),
-    ("holds control tokens", CONTROLS, 2),
-    ("plays another role", ROLES, 1),
-    ("claims a verdict", CLAIMS, 1),
 )
-_CUT = re.compile(r"[\n!?;]+|\.(?=\s|$)")
+_COMMANDS = (
+    _SETS_ASIDE,
+    _Sign(
+        "addresses the judge",
+        2,
+        ADDRESSES,
+        (
+            *("judg", "grader", "grading", "evaluat", "rater", "assessor", "scor", "reviewer", "llm", " ai"),
+            *("language model", "ai model", "assistant reading", "whoever", "rating ", "your final", "your only"),
+        ),
+    ),
+    _Sign("holds control tokens", 2, CONTROLS, ("<", "[")),
+)
+_HINTS = (
+    _Sign(
+        "plays another role",
+        1,
+        ROLES,
+        (
+            *("system", "assistant", "developer", "human", "ai", "#", "i am ", "</", "end of", "answer"),
+            *("verified", "approved", "certified"),
+        ),
+    ),
+    _Sign(
+        "claims a verdict",
+        1,
+        CLAIMS,
+        (
+            *("correct", "final", "official", "true", "proper", "right", "expected", "appr", "agreed", "required"),
+            "already",
+        ),
+    ),
+)
+_CUT = re.compile(r"[\n!?;.](?:(?<!\.)|(?=\s|$))")  # a set comes first: so the search for it is fast
 _VERDICT_STEMS = (
     *("scor", "rating", "rate", "grad", "mark", "verdict", "point", "star", "evaluat", "assess", "judg", "give", "get"),
-    *(
-        "output",
-        "return",
-        "respon",
-        "reply",
-        "answer",
-        "print",
-        "say",
-        "max",
-        "highest",
-        "perfect",
-        "full",
-        "result",
-        ":",
-    ),
+    *("output", "return", "respon", "reply", "answer", "print", "say", "max", "highest", "perfect", "full", "result"),
+    ":",
 )
 
 
@@ -163,6 +174,7 @@ _VERDICT_STEMS = (
 class Listener:
     """What the signs are looked for with: the names of scores, and the words for their values."""
 
+    asked: re.Pattern[str]
     told: re.Pattern[str]
     owed: re.Pattern[str]
     fixed: re.Pattern[str]
@@ -183,16 +195,18 @@ class Listener:
         value = rf"\b{_any(*words, number)}\b(?!\w|[-:]\w)"
         ends = r"\W*(?:$|,| (?:for|to|in|as|and|or|out|points?|stars?|marks?|with|because|otherwise)\b)"
         best, gap = rf"\b{_BEST}\b", ".{0,60}?"
+        repeated = "(?:copy|repeat|adopt|use|take|confirm) (?:the|this|that|above)"
+        praised = "(?:highly|generously|leniently|as high as|full)"
         told = (
-            rf"{_START}{_VERB}\b{gap}(?:{best}{gap}\b{grade}\b|\b{grade}\b{gap}(?:{value}|{best})"
+            rf"{_START}(?:{_VERB}\b{gap}(?:{best}{gap}\b{grade}\b|\b{grade}\b{gap}(?:{value}|{best})"
             rf"|(?:{value}){gap}\b{grade}\b)"
-            rf"|{_START}{_GIVE}\b(?: (?:with|only|just|exactly|me|it|that|this|a|an|the|label|value|number|{_WORK}))*"
+            rf"|{_GIVE}\b(?: (?:with|only|just|exactly|me|it|that|this|a|an|the|label|value|number|{_WORK}))*"
             rf"[ \"'*`]{{1,4}}{value}{ends}"
-            rf"|{_START}(?:rate|score|grade|mark)\b (?:\w+ ){{1,4}}?(?:at |as |an? |with )?{value}{ends}"
-            rf"|{_START}(?:copy|repeat|adopt|use|take|confirm) (?:the|this|that|above) (?:above )?{grade}\b"
+            rf"|(?:rate|score|grade|mark)\b (?:\w+ ){{1,4}}?(?:at |as |an? |with )?{value}{ends}"
+            rf"|{repeated} (?:above )?{grade}\b"
+            rf"|(?:rate|score|grade|mark)\b{gap}\b{praised}\b)"
             rf"|\byour (?:\w+ )?(?:output|reply|response|answer|{grade}) (?:must|should|has to|will"
             rf"|shall) be\b{gap}(?:{value}|{best})"
-            rf"|{_START}(?:rate|score|grade|mark)\b{gap}\b(?:highly|generously|leniently|as high as|full)\b"
         )
         owed = (
             rf"\b(?:{_WORK}|it|me|{grade})\b{gap}\b(?:must|should|has to|needs to|ought to|deserves?|merits"
@@ -206,24 +220,26 @@ class Listener:
         )
         fixed = rf"\b{own}\b{linked}|\b(?:ai|assistant|judge|evaluator|grader)\s*:\s*{value}{ends}"
         named = rf"\b{_GRADE}\b{linked}|<{grade}>\W*{value}"
-        made = [re.compile(pattern) for pattern in (told, owed, fixed, named, rf"\b{grade}\b")]
-        return cls(made[0], made[1], made[2], made[3], made[4], stems=(*_VERDICT_STEMS, *sorted(spoken)))
+        asked = rf"{value}|{best}|\b(?:{repeated}|{praised})\b"  # the end of each of the four that follow
+        made = [re.compile(pattern) for pattern in (asked, told, owed, fixed, named, rf"\b{grade}\b")]
+        return cls(made[0], made[1], made[2], made[3], made[4], made[5], stems=(*_VERDICT_STEMS, *sorted(spoken)))
 
     def signs(self, text: str) -> list[str]:
         """The signs in a text, folded; [] unless they are enough."""
-        found: dict[str, int] = {}
-        sentences: list[str] | None = None
-        for name, pattern, weight in _WEIGHED:
-            if any(stem in text for stem in _STEMS[name]):
-                sentences = list(_sentences(text)) if sentences is None else sentences
-                if any(pattern.search(sentence) for sentence in sentences):
-                    found[name] = weight
-        if not any(stem in text for stem in self.stems):
+        verdicts = [stem for stem in self.stems if stem in text]
+        if not verdicts:
             return []
-        for sentence in sentences or _sentences(text):
-            if any(stem in sentence for stem in self.stems):
-                self._add(sentence, found)
-        if "sets instructions aside" in found and self.graded.search(text):
+        sentences = list(_sentences(text))
+        found = {sign.name: sign.weight for sign in _COMMANDS if sign.is_in(text, sentences)}
+        said: dict[str, int] = {}
+        for sentence in _with_any(verdicts, sentences):
+            if self.asked.search(sentence):
+                self._add(sentence, said)
+        if not found and not said:
+            return []  # hints alone are never enough
+        found |= {sign.name: sign.weight for sign in _HINTS if sign.is_in(text, sentences)}
+        found |= said
+        if _SETS_ASIDE.name in found and self.graded.search(text):
             found["speaks of a verdict"] = 1
         if found.keys() & {"tells what to answer", "tells what it deserves", "states a verdict"} and INSISTS.search(
             text
@@ -246,8 +262,15 @@ class Listener:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    for sentence in _CUT.split(text):
-        sentence = sentence.strip()
+    for sentence in map(str.strip, _CUT.split(text)):
+        if len(sentence) <= LONGEST_SENTENCE:
+            if sentence:
+                yield sentence
+            continue
         for start in range(0, len(sentence), LONGEST_SENTENCE):
             # Overlapping by a quarter, so that nothing is lost where a long one is cut.
             yield sentence[max(0, start - LONGEST_SENTENCE // 4) : start + LONGEST_SENTENCE]
+
+
+def _with_any(stems: Sequence[str], sentences: Sequence[str]) -> Iterator[str]:
+    return (sentence for sentence in sentences if any(stem in sentence for stem in stems))

@@ -5,13 +5,13 @@ from typing import Any
 
 from assay_sdk.engine.fence import CONTEXT_KEY
 from assay_sdk.engine.request import as_text
-from assay_sdk.engine.scores import RangeScore, RubricScore
+from assay_sdk.engine.scores import JudgeScore, RangeScore, RubricScore
 from assay_sdk.engine.template import Context, Template
 
 INTRO = "You are a careful, impartial judge. Judge what you are shown, and nothing else, by these scores:"
 
 
-def default_prompt(scores: Sequence[RangeScore | RubricScore], *, online: bool, chat: bool) -> Template:
+def default_prompt(scores: Sequence[JudgeScore], *, online: bool, chat: bool) -> Template:
     """The request for a row; online, the judge is shown the row and the answer to be judged."""
     names = ", ".join(score.name for score in scores)
     heading = "Scores:" if len(scores) > 1 else ""
@@ -30,7 +30,7 @@ def default_prompt(scores: Sequence[RangeScore | RubricScore], *, online: bool, 
     return render
 
 
-def _described(score: RangeScore | RubricScore) -> str:
+def _described(score: JudgeScore) -> str:
     bounds = f" with a score range from {score.minimum} to {score.maximum}" if isinstance(score, RangeScore) else ""
     lines = [score.name + bounds + _after_colon(score.description)]
     if isinstance(score, RubricScore):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from assay_sdk.engine.flat import as_list, prompt_of
 from assay_sdk.engine.forms import TOOL_NAME, Dialect, Form, instruction
 from assay_sdk.engine.model import InferenceParams, Model, Reasoning
 
@@ -18,19 +19,20 @@ _NOT_SENT = frozenset({"extra_body", "extra_headers", "extra_query", "timeout", 
 class RequestSettings:
     """Everything that is the same for each request to one model."""
 
-    max_tokens: int
+    max_tokens: int | None
     system_prompt: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
     strict: bool = False
     wants_chat: bool = False  # the address names the chat path outright
+    wants_prompt: bool = False  # the model takes no messages
 
     @classmethod
     def of(
         cls,
         model: Model,
         *,
-        max_tokens: int,
+        max_tokens: int | None,
         system_prompt: str | None,
         inference: InferenceParams | None,
         reasoning: Reasoning | None,
@@ -52,6 +54,7 @@ class RequestSettings:
             schema=schema,
             strict=strict,
             wants_chat=model.url.partition("?")[0].rstrip("/").endswith("/chat/completions"),
+            wants_prompt=model.takes_prompts_only,
         )
 
 
@@ -59,15 +62,21 @@ def assemble(rendered: Any, settings: RequestSettings) -> Request:
     """The request as its author means it, without structured output. Raises TypeError for what cannot be a request."""
     request = _as_request(rendered, settings)
     if "messages" in request:
-        request["messages"] = _as_messages(request["messages"])
+        request["messages"] = _as_messages(as_list(request["messages"]))
+    if "tools" in request:
+        request["tools"] = as_list(request["tools"])
     if settings.system_prompt:
         request = with_system_text(request, settings.system_prompt)
     request = merged(request, settings.params)
     if "max_completion_tokens" in settings.params:
         request.pop("max_tokens", None)
-    elif "max_completion_tokens" not in request:
+    elif settings.max_tokens is not None and "max_completion_tokens" not in request:
         request.setdefault("max_tokens", settings.max_tokens)
-    return request
+    return _flattened(request) if settings.wants_prompt and "messages" in request else request
+
+
+def _flattened(request: Request) -> Request:
+    return {"prompt": prompt_of(request["messages"]), **{k: v for k, v in request.items() if k != "messages"}}
 
 
 def spoken(

@@ -26,7 +26,7 @@ from assay_sdk.engine.spec import (
     RunConfig,
     RunConfigOnline,
     RunConfigOnlineModel,
-    metric_keys,
+    keyed,
 )
 from assay_sdk.engine.spell import OnWaiting, Spell
 from assay_sdk.engine.target import Target, target_settings
@@ -37,7 +37,7 @@ TIMEOUT_SECONDS = 600.0
 
 async def evaluate(
     rows: Rows,
-    metrics: Sequence[Metric],
+    metrics: Sequence[Metric] | Mapping[str, Metric],
     *,
     config: RunConfig | None = None,
     transport: Transport | None = None,
@@ -101,7 +101,7 @@ class RunResult:
 
 def run(
     rows: Rows,
-    metrics: Sequence[Metric],
+    metrics: Sequence[Metric] | Mapping[str, Metric],
     *,
     api_keys: Mapping[str, str] | None = None,
     on_progress: Callable[[RowScore], None] | None = None,
@@ -112,7 +112,9 @@ def run(
     Keys that are not given are looked for in the environment. RunAborted carries what was done before it in `result`.
     """
     target = options.get("target")
-    secrets = [ref for metric in metrics for ref in metric.secret_refs()] + (target.secret_refs() if target else [])
+    secrets = [ref for metric in keyed(metrics).values() for ref in metric.secret_refs()] + (
+        target.secret_refs() if target else []
+    )
     keys = keys_from_environment(secrets) if api_keys is None else api_keys
 
     async def collect() -> RunResult:
@@ -182,17 +184,17 @@ class Lines:
 
 
 def _scoring(
-    metrics: Sequence[Metric],
+    metrics: Sequence[Metric] | Mapping[str, Metric],
     lines: Lines,
     config: RunConfig,
     target: Model | None,
     prompt_template: str | dict[str, Any] | None,
 ) -> Scoring:
-    keyed = dict(zip(metric_keys(metrics), metrics, strict=True))
-    tolerant = {key for key, metric in keyed.items() if metric.ignore_request_failure}
+    by_key = keyed(metrics)
+    tolerant = {key for key, metric in by_key.items() if metric.ignore_request_failure}
     if isinstance(config, RunConfigOnline) and config.ignore_request_failure:
         tolerant.add(TARGET)
-    scorers = {key: metric.scorer(lines, online=target is not None) for key, metric in keyed.items()}
+    scorers = {key: metric.scorer(lines, online=target is not None) for key, metric in by_key.items()}
     return Scoring(scorers, _target(target, prompt_template, config, lines), frozenset(tolerant))
 
 
@@ -205,7 +207,9 @@ def _target(
         raise RunAborted("A target model needs a prompt_template, which tells what to ask it.")
     if not isinstance(config, RunConfigOnline):
         raise RunAborted("A target model needs an online run configuration (RunConfigOnlineModel).")
-    online = RunConfigOnlineModel.model_validate(config.model_dump(by_alias=True))
+    online = config
+    if not isinstance(online, RunConfigOnlineModel):
+        online = RunConfigOnlineModel.model_validate(config.model_dump(by_alias=True))
     attempts = online.max_retries + 1
     patience = attempts if attempts == 1 else max(attempts, lines.retry.patience)
     retry = replace(lines.retry, attempts=attempts, patience=patience)

@@ -64,6 +64,21 @@ class RangeScore(_Score):
         return self
 
 
+class NumberScore(_Score):
+    """A number as it is written, within bounds only where they are given; any name will do."""
+
+    name: str = Field(min_length=1, max_length=255)
+    kind: Literal["integer", "number", "boolean"]
+    minimum: Number | None = None
+    maximum: Number | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "NumberScore":
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError("minimum must not be above maximum")
+        return self
+
+
 class RemoteScore(_Score):
     """A number in the reply of a service, where a JSONPath leads; its bounds, if it has any, are included."""
 
@@ -106,12 +121,14 @@ EXPECTATION_PARTS = {
 
 
 def _kind_of(score: Any) -> str:
-    has_rubric = "rubric" in score if isinstance(score, dict) else isinstance(score, RubricScore)
-    return "rubric" if has_rubric else "range"
+    if isinstance(score, dict):
+        return "rubric" if "rubric" in score else "number" if "kind" in score else "range"
+    return "rubric" if isinstance(score, RubricScore) else "number" if isinstance(score, NumberScore) else "range"
 
 
 JudgeScore = Annotated[
-    Annotated[RangeScore, Tag("range")] | Annotated[RubricScore, Tag("rubric")], Discriminator(_kind_of)
+    Annotated[RangeScore, Tag("range")] | Annotated[NumberScore, Tag("number")] | Annotated[RubricScore, Tag("rubric")],
+    Discriminator(_kind_of),
 ]
 
 
@@ -123,7 +140,7 @@ def schema_of(score: RangeScore | RubricScore) -> dict[str, Any]:
     return {"type": kind, "minimum": score.minimum, "maximum": score.maximum}
 
 
-def legal_values(score: RangeScore | RubricScore) -> dict[str, float]:
+def legal_values(score: JudgeScore) -> dict[str, float]:
     """Every text a score may be written as → its value. Raises ValueError for a range that is not of whole numbers."""
     if isinstance(score, RubricScore):
         return {item.label: float(item.value) for item in score.rubric}
@@ -135,7 +152,7 @@ def legal_values(score: RangeScore | RubricScore) -> dict[str, float]:
     return {str(number): float(number) for number in range(low, high + 1)}
 
 
-def check_property(schema: dict[str, Any], score: RangeScore | RubricScore) -> None:
+def check_property(schema: dict[str, Any], score: JudgeScore) -> None:
     """Raises ValueError if a reply that follows the schema would not hold the score."""
     assert isinstance(score.parser, JSONScoreParser)
     path = score.parser.json_path

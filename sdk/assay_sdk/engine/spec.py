@@ -4,7 +4,7 @@ Everything that can be known to be wrong without a row is refused here: broken t
 schemas that do not hold the scores, credentials in the open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -33,6 +33,7 @@ from assay_sdk.engine.remote import RemoteMetric as RemoteMetric
 from assay_sdk.engine.scores import Expectation as Expectation
 from assay_sdk.engine.scores import JSONScoreParser as JSONScoreParser
 from assay_sdk.engine.scores import JudgeScore as JudgeScore
+from assay_sdk.engine.scores import NumberScore as NumberScore
 from assay_sdk.engine.scores import RangeScore as RangeScore
 from assay_sdk.engine.scores import RegexScoreParser as RegexScoreParser
 from assay_sdk.engine.scores import RemoteScore as RemoteScore
@@ -63,6 +64,10 @@ class RunConfigOnlineModel(RunConfigOnline):
     system_prompt: str | None = None
     reasoning: Reasoning | None = None
     structured_output: StructuredOutput | None = None
+
+
+class RunConfigAsAsked(RunConfigOnlineModel):
+    """The same, and nothing is sent to that model that nobody asked for, not even a limit of tokens."""
 
 
 class FieldMapping(Spec):
@@ -118,3 +123,8 @@ def metric_keys(metrics: Sequence[Metric]) -> list[str]:
         count = seen[metric.key] = seen.get(metric.key, 0) + 1
         keys.append(metric.key if count == 1 else f"{metric.key}_{count}")
     return keys
+
+
+def keyed(metrics: Sequence[Metric] | Mapping[str, Metric]) -> dict[str, Metric]:
+    """The metrics by their result keys: those that they are given under, or else `metric_keys`."""
+    return dict(metrics) if isinstance(metrics, Mapping) else dict(zip(metric_keys(metrics), metrics, strict=True))

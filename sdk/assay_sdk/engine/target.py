@@ -4,10 +4,11 @@ from typing import Any
 
 from assay_sdk.engine.caller import Caller
 from assay_sdk.engine.errors import TemplateFailure
+from assay_sdk.engine.names import AnswerSample
 from assay_sdk.engine.reply import message_of, split_thinking, without_thinking
 from assay_sdk.engine.request import RequestSettings
 from assay_sdk.engine.result import Call, Failure, Row, ScoreState
-from assay_sdk.engine.spec import Model, Reasoning, RunConfigOnlineModel
+from assay_sdk.engine.spec import Model, Reasoning, RunConfigAsAsked, RunConfigOnlineModel
 from assay_sdk.engine.template import compile_template
 
 MAX_TOKENS = 4096
@@ -20,7 +21,7 @@ def target_settings(model: Model, config: RunConfigOnlineModel) -> RequestSettin
     wanted = config.structured_output
     return RequestSettings.of(
         model,
-        max_tokens=MAX_TOKENS,
+        max_tokens=None if isinstance(config, RunConfigAsAsked) else MAX_TOKENS,
         system_prompt=config.system_prompt,
         inference=config.inference,
         reasoning=config.reasoning,
@@ -50,10 +51,12 @@ class Target:
         if thinking:
             response = without_thinking(response, thinking, text)
         if not text and message_of(response).get("tool_calls"):
-            return {"response": response}, None  # calling a tool is an answer too; whoever needs a text will miss it
+            return AnswerSample(
+                response=response
+            ), None  # calling a tool is an answer too; whoever needs a text will miss it
         if not text:
             return {"response": response}, Failure(ScoreState.EMPTY, "The target's reply holds no text.")
-        return {"output_text": text, "response": response}, None
+        return AnswerSample(output_text=text, response=response), None
 
 
 def stored_sample(row: Row) -> Sample:

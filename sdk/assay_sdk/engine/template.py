@@ -5,7 +5,7 @@ value of that expression, every other string gives text.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import jinja2
@@ -83,12 +83,16 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def __init__(self) -> None:
         super().__init__(undefined=_Missing, autoescape=False, optimized=False, finalize=_printed)
-        self.filters = {name: guarded_filter(name, work) for name, work in self.filters.items()}
+        stock = {**self.filters, "tojson": _plain_json}
+        self.filters = {name: guarded_filter(name, work) for name, work in stock.items()}
         self.filters |= {"_counted": BUDGET.counted, "_concatenated": _concatenated}
         self.globals |= {"range": _range, "lipsum": _lipsum}
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         return super()._generate(_Prepared().visit(source), *args, **kwargs)
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return {**self.globals, **(d or {})}  # no ChainMap: Jinja copies it for each rendering, and that is slow
 
     def call_binop(self, context: JinjaContext, operator: str, left: Any, right: Any) -> Any:
         binary(operator, left, right)
@@ -114,6 +118,11 @@ def _printed(_: JinjaContext, value: Any) -> Any:
 def _concatenated(parts: list[Any]) -> str:
     BUDGET.charge(size(parts))
     return "".join(map(str, parts))
+
+
+def _plain_json(value: Any, indent: int | None = None) -> str:
+    """Jinja's `tojson` is made for web pages: it writes `<` as an escape, which a model would take for the text."""
+    return json.dumps(value, sort_keys=True, indent=indent)
 
 
 def _range(*args: int) -> range:

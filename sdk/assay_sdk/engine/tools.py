@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from assay_sdk.engine.errors import TemplateFailure
+from assay_sdk.engine.flat import as_list
 from assay_sdk.engine.measured import Measuring, TemplateText, scored, unread
 from assay_sdk.engine.metric import Metric
 from assay_sdk.engine.reply import first_choice, message_of
@@ -30,6 +31,9 @@ class ToolCallingMetric(Metric):
 
     type: Literal["tool-calling"] = "tool-calling"
     reference: TemplateText
+    lenient: bool = False
+    """Whether a dot in a function's name counts as an underscore, since servers refuse dots, and the reference may be
+    a list as JSON text, as a CSV file holds it."""
 
     def scales(self) -> dict[str, RubricScore | None]:
         return dict.fromkeys((NAMES, ARGUMENTS))
@@ -38,7 +42,10 @@ class ToolCallingMetric(Metric):
         reference = compile_template(self.reference)
 
         def measure(context: Context) -> list[Score]:
-            wanted, made = _wanted(reference(context)), _made(context)
+            listed = reference(context)
+            wanted, made = _wanted(as_list(listed) if self.lenient else listed), _made(context)
+            if self.lenient:
+                wanted, made = _undotted(wanted), _undotted(made)
             names = float(Counter(name for name, _ in wanted) == Counter(name for name, _ in made))
             try:
                 equal = same_calls(*([(name, _arguments(given)) for name, given in calls] for calls in (wanted, made)))
@@ -47,6 +54,10 @@ class ToolCallingMetric(Metric):
             return [scored(NAMES, names), scored(ARGUMENTS, float(equal))]
 
         return Measuring([NAMES, ARGUMENTS], measure)
+
+
+def _undotted(calls: list[ToolCall]) -> list[ToolCall]:
+    return [(name.replace(".", "_"), given) for name, given in calls]
 
 
 def same_calls(wanted: list[ToolCall], made: list[ToolCall]) -> bool:

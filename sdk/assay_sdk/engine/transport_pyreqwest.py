@@ -4,7 +4,6 @@ One thing it does worse: a call that is cancelled is let go of at once, but its 
 answered or the call's time is over, for pyreqwest does not pass a cancellation on to its Rust side.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -55,9 +54,7 @@ class PyreqwestTransport:
         if not all(value.isascii() for value in headers.values()):
             raise unsendable(url)
         try:
-            # Twice the same limit: ours lets go of the call, reqwest's closes the connection.
-            async with asyncio.timeout(timeout):
-                return await self._exchange(url, headers, body, timeout)
+            return await self._exchange(url, headers, body, timeout)
         except (PyreqwestError, ValueError, TimeoutError) as error:
             # Without the original in the chain: it can quote the request, and with it the key.
             raise _failure(error, url, timeout) from None

@@ -75,7 +75,7 @@ def range_grader(score: RangeScore, *, strict: bool) -> Grade:
     """Reads a number. `strict`: the text of a user's own regex group, which Python's float has to understand."""
 
     def grade(value: Any) -> Score:
-        number = _number(value) if strict else _figure(_held(value, _HOLDERS, score), score)
+        number = plain_number(value) if strict else _figure(_held(value, _HOLDERS, score), score)
         if not score.minimum <= number <= score.maximum:
             bounds = f"{score.minimum}–{score.maximum}"
             raise Unread(f"{excerpt(value)} is outside the range {bounds}", ScoreState.OUT_OF_RANGE)
@@ -144,12 +144,12 @@ def _held(value: Any, holders: tuple[str, ...], score: RangeScore | None = None)
 def _figure(value: Any, score: RangeScore) -> float:
     """A number, or a text that is nothing but one: "4", "4/5" or "4 out of 5" on a scale to 5, "4 (good)", "four"."""
     if not isinstance(value, str):
-        return _number(value)
+        return plain_number(value)
     text = value.translate(INVISIBLE).strip(_MARKUP)
     found = _FIGURE.fullmatch(text)
     if found is None:
         if text.casefold().lstrip("+-") in ("inf", "infinity"):
-            return _number(text)
+            return plain_number(text)
         raise Unread(f"{excerpt(value)} is not a number")
     aside = (found["aside"] or found["comment"] or "").casefold().split()
     if len(aside) > 8 or _DOUBTS & {word.strip(".,;!?") for word in aside}:
@@ -170,7 +170,8 @@ def _count(text: str) -> float:
     return float(_WORDS[word]) if word in _WORDS else float(text)
 
 
-def _number(value: Any) -> float:
+def plain_number(value: Any) -> float:
+    """The number that a value is, or that its text is for Python. Raises Unread."""
     if isinstance(value, int | float | str):
         try:
             number = float(value)
