@@ -1,16 +1,19 @@
 """Files in our own store: a row says which blob a path holds; the blob never changes, the row may."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from django.db import IntegrityError, transaction
+from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from assay.filesets import blobs, paths
 from assay.filesets.blobs import Readable
 from assay.filesets.models import File, Fileset
-from assay.filesets.storage import FileMissing, StoredFile
-from assay.platform.errors import BadRequest, NotFound
+from assay.filesets.storage import FileMissing, FilesetGone, StoredFile
+from assay.platform.errors import BadRequest
 
 
 def files(fileset: Fileset, under: str = "") -> list[StoredFile]:
@@ -35,31 +38,44 @@ def put(fileset: Fileset, path: str, stream: Readable, *, limit: int | None = No
     """Store what ``stream`` gives as the file ``path``; whoever reads meanwhile gets the old content, whole.
 
     Raises ``BadRequest`` where the path is a folder or leads through a file, ``TooLarge`` beyond ``limit`` bytes, and
-    ``NotFound`` if the fileset was deleted meanwhile.
+    ``FilesetGone`` if the fileset was deleted meanwhile.
     """
     path = paths.file(path)
     _refuse_clash(fileset, path)
     blob = blobs.put(stream, limit=limit)
-    try:
-        with transaction.atomic():
-            File.objects.bulk_create(
-                [File(fileset=fileset, path=path, blob=blob, updated_at=timezone.now())],
-                update_conflicts=True,
-                unique_fields=["fileset", "path"],
-                update_fields=["blob", "updated_at"],
-            )
-    except IntegrityError:
-        raise NotFound(f"Fileset '{fileset.name}' not found in workspace '{fileset.workspace.name}'") from None
+    with _changing(fileset):
+        _refuse_clash(fileset, path)
+        now = timezone.now()
+        row = File(fileset=fileset, path=path, blob=blob, lfs=blob.size > settings.HUB_LFS_BYTES, updated_at=now)
+        File.objects.bulk_create(
+            [row],
+            update_conflicts=True,
+            unique_fields=["fileset", "path"],
+            update_fields=["blob", "lfs", "updated_at"],
+        )
     return StoredFile(path, blob.size, blob.sha256)
 
 
 def delete(fileset: Fileset, path: str) -> StoredFile:
     """Remove the file and return what it was; raises ``FileMissing``."""
     row = _row(fileset, path)
-    removed, _ = fileset.files.filter(pk=row.pk).delete()
-    if not removed:
-        raise FileMissing(fileset, path)
+    with _changing(fileset):
+        removed, _ = fileset.files.filter(pk=row.pk).delete()
+        if not removed:
+            raise FileMissing(fileset, path)
     return _stored(row)
+
+
+@contextmanager
+def _changing(fileset: Fileset) -> Iterator[None]:
+    """Change the files in one transaction, in which the history learns of it; raises ``FilesetGone``.
+
+    The update holds off whoever makes a commit of the files (`commits.py`), and waits for them.
+    """
+    with transaction.atomic():
+        if not Fileset.objects.filter(pk=fileset.pk).update(uncommitted=True):
+            raise FilesetGone(fileset)
+        yield
 
 
 def _row(fileset: Fileset, path: str) -> File:

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from assay.filesets import blobs
+from assay.filesets import blobs, history
 from assay.filesets.models import Blob, Fileset, Storage
 from assay.platform.errors import Invalid, Refusal
-from assay_sdk.engine.dataset import count_items, read_items
+from assay_sdk.engine.dataset import PLAIN, Reading, count_items, read_items
 from assay_sdk.engine.errors import DatasetError
 from assay_sdk.engine.mapping import Unmapped
 from assay_sdk.engine.selection import select
@@ -67,15 +67,24 @@ class PlannedInput:
 
 
 def plan_inputs(
-    fileset: Fileset, revision: str, fragment: str, limit: int | None, mapping: FieldMapping | None = None
+    fileset: Fileset,
+    revision: str,
+    fragment: str,
+    limit: int | None,
+    mapping: FieldMapping | None = None,
+    *,
+    named: str = "",
+    reading: Reading = PLAIN,
 ) -> list[PlannedInput]:
     """Return the files that ``fragment`` selects, in order, with their rows counted, as far as ``limit`` rows go.
+
+    ``named`` keeps those that hold it in their path; ``revision`` may be empty for the present files of our own store.
 
     Each counted row is decoded, and the mapped columns are looked for, so that a broken line or a misspelt column is
     told before the first judge call is paid. Raises ``RowsUnreadable``.
     """
     found = _files(fileset, revision)
-    chosen = select(found, fragment)
+    chosen = [path for path in select(found, fragment) if named in path]
     if not chosen:
         raise NothingSelected(fileset, fragment, sorted(found))
     planned: list[PlannedInput] = []
@@ -85,10 +94,10 @@ def plan_inputs(
         if left == 0:
             break
         with _opened(fileset, revision, path, found[path]) as file:
-            rows = count_items(file, path, left)
+            rows = count_items(file, path, left, reading)
             if unmapped:
                 file.seek(0)
-                unmapped.see(islice(read_items(file, path), rows))
+                unmapped.see(islice(read_items(file, path, reading=reading), rows))
         planned.append(PlannedInput(path, found[path], rows))
         left = None if left is None else left - rows
     if not any(file.rows for file in planned):
@@ -99,7 +108,7 @@ def plan_inputs(
 
 
 def stream(
-    fileset: Fileset, revision: str, inputs: Sequence[Input], start: int, stop: int
+    fileset: Fileset, revision: str, inputs: Sequence[Input], start: int, stop: int, reading: Reading = PLAIN
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (index, item) of rows ``start`` up to ``stop``, numbered through the inputs, in flat memory.
 
@@ -110,11 +119,17 @@ def stream(
         begin, end = max(start, first), min(stop, first + each.rows)
         if begin < end:
             with _opened(fileset, revision, each.path, each.blob) as file:
-                yield from enumerate(islice(read_items(file, each.path, begin - first), end - begin), begin)
+                yield from enumerate(islice(read_items(file, each.path, begin - first, reading), end - begin), begin)
         first += each.rows
 
 
 def _files(fileset: Fileset, revision: str) -> dict[str, Blob | None]:
+    """Return the files; those of our own store are the present ones where no revision is given."""
+    if fileset.storage_type == Storage.LOCAL and revision:
+        with _told():
+            tree = history.tree_of(history.resolve(fileset, revision))
+        held = Blob.objects.filter(held_in__fileset=fileset).in_bulk()
+        return {entry.path: held[entry.sha256] for entry in tree}
     if fileset.storage_type == Storage.LOCAL:
         return {file.path: file.blob for file in fileset.files.select_related("blob")}
     from assay.filesets import huggingface

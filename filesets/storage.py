@@ -31,6 +31,13 @@ class FileMissing(NotFound):
         super().__init__(f"File '{path}' not found in fileset '{fileset}'{hint}")
 
 
+class FilesetGone(NotFound):
+    """It was deleted meanwhile."""
+
+    def __init__(self, fileset: Fileset) -> None:
+        super().__init__(f"Fileset '{fileset.name}' not found in workspace '{fileset.workspace.name}'")
+
+
 class Storage(Protocol):
     def files(self, fileset: Fileset, under: str = "") -> list[StoredFile]:
         """Return the files in folder ``under``, or the one file of that name, in order of path."""

@@ -2,9 +2,10 @@
 
 from celery import shared_task
 
-from assay.filesets import blobs
+from assay.filesets import blobs, prune
 
 
 @shared_task
 def sweep() -> None:
+    prune.sweep()
     blobs.sweep()

@@ -60,11 +60,12 @@ def read_body(request: Request, model: type[M], *, confidential: bool = False) -
     if not raw:
         raise Invalid([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
     is_json = "json" in (request.content_type or "")
-    data = _decode(raw) if is_json else raw.decode("utf-8", "replace")
+    data = decode(raw) if is_json else raw.decode("utf-8", "replace")
     return check(model, data, "body", confidential=confidential)
 
 
-def _decode(raw: bytes) -> Any:
+def decode(raw: bytes) -> Any:
+    """Return the JSON in ``raw``; raises ``Invalid`` for what is no JSON, too deep or not to be stored."""
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

@@ -6,6 +6,7 @@
     ├── Forbidden            403
     ├── NotFound             404
     ├── Conflict             409  (never a side effect: clients repeat it)
+    ├── PreconditionFailed   412
     ├── TooLarge             413
     ├── RangeNotSatisfiable  416
     ├── Invalid              422  (a sentence, or a list of places in the request)
@@ -55,6 +56,10 @@ class NotFound(Refusal):
 
 class Conflict(Refusal):
     status = 409
+
+
+class PreconditionFailed(Refusal):
+    status = 412
 
 
 class TooLarge(Refusal):

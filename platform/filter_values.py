@@ -40,7 +40,7 @@ def read_value(name: str, field: MaybeField, value: Any) -> Any:
     if isinstance(value, str) and "\x00" in value:
         raise BadRequest("A filter cannot hold NUL characters.")
     if isinstance(field, DateTimeField):
-        return _moment(name, value)
+        return read_moment(name, value)
     if isinstance(field, BooleanField):
         if isinstance(value, bool) or str(value).lower() in {"true", "false"}:
             return str(value).lower() == "true"
@@ -59,7 +59,7 @@ def read_value(name: str, field: MaybeField, value: Any) -> Any:
     return value
 
 
-def _moment(name: str, value: Any) -> datetime:
+def read_moment(name: str, value: Any) -> datetime:
     text = value.strip() if isinstance(value, str) else ""
     try:
         moment = parse_datetime(text)
