@@ -36,7 +36,6 @@ class Submission:
     """Rows, or a fileset that may not exist: as the contract has it, the job then ends in ``error``."""
     parallelism: int
     limit_samples: int | None
-    field_mapping: dict[str, Any] | None
     secret_references: list[str]
     """As written, ``name`` or ``workspace/name``, each once; every one existed when it was looked up."""
 
@@ -62,7 +61,6 @@ def read_submission(workspace: Workspace, spec: SingleSpec | BundlesSpec | Mappi
         dataset=form.dataset if isinstance(form.dataset, list) else FilesetReference.parse(form.dataset.root),
         parallelism=form.params.parallelism,
         limit_samples=form.params.limit_samples,
-        field_mapping=form.field_mapping if isinstance(form, BundlesSpec) else None,
         secret_references=sorted(references),
     )
 

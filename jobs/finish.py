@@ -3,14 +3,15 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from assay.evaluator.models import EvalResult
-from assay.jobs import logs, results
+from assay.jobs import logs, publish_v1, results
 from assay.jobs.models import Dialect, Job, RowScore, Shard, ShardState, State
+from assay.jobs.parts import metrics_of
 from assay.jobs.states import move
 from assay.jobs.stored import from_stored
 from assay_sdk.engine.aggregate import Summary
-from assay_sdk.engine.spec import parse_metric
 
 
 def all_shards_done(job: Job) -> bool:
@@ -32,6 +33,8 @@ def finish(job: Job) -> None:
         return
     summary = summarise(job)
     results.write_artifacts(job, wire_summary(job, summary))
+    if job.dialect == Dialect.CUSTOM:
+        publish_v1.publish(job, summary)
     with transaction.atomic():
         message = _verdict(job)
         if move(job, State.COMPLETED, message=message):
@@ -41,7 +44,7 @@ def finish(job: Job) -> None:
 
 def summarise(job: Job) -> Summary:
     """Return the summary of the rows stored so far, folded in row order."""
-    summary = Summary([parse_metric(definition) for definition in job.metrics])
+    summary = Summary(metrics_of(job))
     stored = RowScore.objects.filter(job=job).order_by("row_index").values_list("row_index", "scores")
     for index, scores in stored.iterator(chunk_size=2000):
         summary.add(from_stored(index, scores))
@@ -62,13 +65,20 @@ def _verdict(job: Job) -> str:
 
 def _nothing_but_failures(job: Job) -> str | None:
     """Return why the job failed as a whole: not one row was judged, and its metrics do not ask to ignore that."""
-    if any(definition.get("ignore_request_failure") for definition in job.metrics):
+    tolerant = any(definition.get("ignore_request_failure") for definition in job.metrics)
+    if tolerant and job.dialect != Dialect.CUSTOM:
         return None
     stored = RowScore.objects.filter(job=job)
-    if stored.filter(error="").exists():
+    if stored.filter(error="").exists() or (tolerant and _any_score(stored)):
         return None
     first = stored.order_by("row_index").values_list("error", flat=True).first()
     return f"No row could be judged. The first row's reason: {first}" if first else None
+
+
+def _any_score(stored: QuerySet[RowScore]) -> bool:
+    """Return whether any score of any row has a value: of several metrics one may work where another fails."""
+    rows = stored.values_list("scores", flat=True).iterator(chunk_size=2000)
+    return any(value is not None for scores in rows for listed in scores.values() for _, value, *_ in listed)
 
 
 def _keep_result(job: Job, summary: Summary) -> None:

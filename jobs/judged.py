@@ -8,11 +8,12 @@ import orjson
 from pydantic import ValidationError
 
 from assay.jobs.models import Job, RowScore
+from assay.jobs.parts import metrics_of
 from assay.jobs.stored import from_stored
 from assay.platform.errors import Invalid, NotFound
 from assay_sdk.engine.errors import NotComparable
 from assay_sdk.engine.people import Judged, find_score, labels_of
-from assay_sdk.engine.spec import RubricScore, metric_keys, parse_metric
+from assay_sdk.engine.spec import RubricScore
 
 ROWS_AT_ONCE = 200
 MOST_ROWS = 200_000
@@ -49,12 +50,12 @@ def check_size(*jobs: Job) -> None:
 def score_of(job: Job, wanted: str | None, *, like: str = "") -> JobScore:
     """Return the score of the job that is meant, see ``find_score``; raises ``NotComparable``."""
     try:
-        metrics = [parse_metric(definition) for definition in job.metrics]
+        metrics = metrics_of(job)
     except ValidationError:
         raise NotComparable("its metrics are of another version of this platform") from None
     scores = {
         f"{key}.{name}": JobScore(f"{key}.{name}", key, name, _labels(rubric))
-        for key, metric in zip(metric_keys(metrics), metrics, strict=True)
+        for key, metric in metrics.items()
         for name, rubric in metric.scales().items()
     }
     return scores[find_score(list(scores), wanted, like=like)]

@@ -58,7 +58,7 @@ def fullest(job: Job) -> str:
 
 def publish(job: Job, name: str, content: Readable | bytes | Iterable[bytes]) -> Result:
     """Store ``content`` as the job's result ``name``, in the place of an earlier one. Memory stays flat."""
-    local.put(job.result_fileset, path_of(job, name), _readable(content))
+    local.put(job.result_fileset, path_of(job, name), readable(content))
     result, _ = Result.objects.get_or_create(job=job, name=name)
     return result
 
@@ -136,7 +136,7 @@ def _add(job: Job, tar: tarfile.TarFile, name: str, content: IO[bytes], size: in
     tar.addfile(entry, content)
 
 
-def _readable(content: Readable | bytes | Iterable[bytes]) -> Readable:
+def readable(content: Readable | bytes | Iterable[bytes]) -> Readable:
     if isinstance(content, bytes):
         return io.BytesIO(content)
     return cast(Readable, content) if hasattr(content, "read") else _Joined(content)

@@ -19,14 +19,13 @@ from assay.jobs.control import settle
 from assay.jobs.finish import all_shards_done, fail, finish
 from assay.jobs.leases import LeaseLost, claim_shard, job_lease, release_shard, renew_shard, shards_at_once
 from assay.jobs.models import Job, RowScore, Shard, ShardState, State
-from assay.jobs.plan import Unplannable, plan, read_rows
+from assay.jobs.plan import Unplannable, plan
 from assay.jobs.setup import Setup
 from assay.jobs.stored import to_stored
 from assay.platform.egress import EgressRefused
 from assay.secrets.vault import SecretUnreadable
 from assay_sdk.engine.errors import RunAborted
 from assay_sdk.engine.forms import FormState
-from assay_sdk.engine.mapping import apply_field_mapping
 from assay_sdk.engine.result import Row
 from assay_sdk.engine.result import RowScore as EngineRowScore
 from assay_sdk.engine.run import evaluate
@@ -101,7 +100,7 @@ def judge_shard(shard: Shard) -> None:
     """Judge the rows of a claimed shard that are not stored yet, and give the shard back."""
     job = shard.job
     try:
-        run = ShardRun(shard, Setup.of(job))
+        run = ShardRun(shard, Setup.of(job, shard.part))
         whole = asyncio.run(run.judge())
         release_shard(shard, ShardState.DONE if whole else ShardState.WAITING)
     except LeaseLost as lost:
@@ -142,7 +141,8 @@ class ShardRun:
         """
         job = self.shard.job
         at_once = shards_at_once(job.parallelism, await job.shards.acount())
-        config = self.setup.config(max(1, job.parallelism // at_once))
+        share = max(1, job.parallelism // at_once)
+        config = self.setup.part.config(share, asks_target=self.setup.target is not None)
         self.saved_forms = dict(job.forms)
         self.forms = FormState.from_wire(job.forms)
         transport = open_transport()
@@ -161,21 +161,23 @@ class ShardRun:
         finally:
             await transport.aclose()
             for executor in (reader, writer):
-                executor.submit(connection.close)
+                # Looked up in the thread, which has a connection of its own: a pool would miss it for ever.
+                executor.submit(lambda: connection.close())
                 executor.shutdown()
 
     async def _collect(self, rows: AsyncIterator[Row], config: RunConfig, transport: Transport) -> None:
         scored = evaluate(
             rows,
-            self.setup.metrics,
+            self.setup.part.metrics,
             config=config,
             transport=transport,
             api_keys=self.setup.api_keys,
             target=self.setup.target,
-            prompt_template=self.setup.prompt_template,
+            prompt_template=self.setup.part.prompt_template,
             forms=self.forms,
             on_waiting=self._on_waiting,
             stop=self.stop,
+            **self.setup.part.patience(),
         )
         async for row_score in scored:
             self.unsaved.append(row_score)
@@ -215,11 +217,11 @@ class ShardRun:
         job, shard = self.shard.job, self.shard
         stored = RowScore.objects.filter(job=job, row_index__gte=shard.start, row_index__lt=shard.stop)
         done = await loop.run_in_executor(reader, lambda: set(stored.values_list("row_index", flat=True)))
-        source = read_rows(job, shard.start, shard.stop)
+        source = self.setup.part.read(shard.start, shard.stop)
         while batch := await loop.run_in_executor(reader, lambda: list(islice(source, READ_ROWS))):
             for index, item in batch:
                 if index not in done:
-                    yield Row(index, apply_field_mapping(item, self.setup.mapping))
+                    yield self.setup.part.row(index, item)
 
     def _store(self, row_scores: list[EngineRowScore]) -> bool:
         """Store row scores, progress and lease in one transaction; returns whether the job is to go on.
@@ -241,7 +243,9 @@ class ShardRun:
         job = self.shard.job
         with transaction.atomic():
             renew_shard(self.shard)
-            RowScore.objects.bulk_create((to_stored(job, row) for row in row_scores), batch_size=STORE_ROWS)
+            RowScore.objects.bulk_create(
+                (to_stored(job, row, self.setup.askers) for row in row_scores), batch_size=STORE_ROWS
+            )
             if row_scores:
                 failed = sum(not row.scored for row in row_scores)
                 Job.objects.filter(pk=job.pk).update(

@@ -1,33 +1,34 @@
 """What a job's shards run with: its metrics, its target, its keys. Made in the worker, for as long as a shard runs."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
-from assay.jobs.models import Job
+from assay.jobs.models import Dialect, Job
+from assay.jobs.parts import Part, part_of
+from assay.jobs.stored import TARGET
 from assay.platform.egress import check
 from assay.secrets.vault import open_secret
-from assay_sdk.engine.spec import FieldMapping, Metric, Model, RunConfig, RunConfigOnlineModel, parse_metric
+from assay_sdk.engine.spec import Model
 
 
 @dataclass(frozen=True)
 class Setup:
-    metrics: list[Metric]
+    part: Part
     target: Model | None
-    prompt_template: str | dict[str, Any] | None
-    params: dict[str, Any]
-    mapping: FieldMapping
+    """Who answers the part's rows first; nobody where they hold the answers."""
     api_keys: dict[str, str] = field(repr=False)
 
     @classmethod
-    def of(cls, job: Job) -> "Setup":
-        """Raises ``EgressRefused`` for an address that is not to be called, ``SecretUnreadable`` for a lost key."""
+    def of(cls, job: Job, part: int = 0) -> "Setup":
+        """Return what shards of that part run with.
+
+        Raises ``EgressRefused`` for an address that is not to be called, ``SecretUnreadable`` for a lost key.
+        """
         target = job.spec.get("target")
+        own = part_of(job, part)
         setup = cls(
-            metrics=[parse_metric(definition) for definition in job.metrics],
-            target=Model.model_validate(target) if target else None,
-            prompt_template=job.spec.get("prompt_template"),
-            params=job.spec.get("params") or {},
-            mapping=FieldMapping.model_validate(job.spec.get("field_mapping") or {}),
+            part=own,
+            target=Model.model_validate(target) if target and own.prompt_template is not None else None,
             api_keys={
                 use.reference: open_secret(use.secret).reveal()
                 for use in job.job_secrets.select_related("secret__workspace")
@@ -37,13 +38,15 @@ class Setup:
             check(address)
         return setup
 
+    @cached_property
+    def askers(self) -> list[str]:
+        """Who makes the calls of a row of a v1 job, in their order: there each asks once."""
+        if self.part.job.dialect != Dialect.CUSTOM:
+            return []
+        judges = [key for key, metric in self.part.metrics.items() if metric.calls_per_row()]
+        return [TARGET, *judges] if self.target else judges
+
     def addresses(self) -> list[str]:
         """Return every URL that the shards will call."""
-        found = [address for metric in self.metrics for address in metric.addresses()]
+        found = [address for metric in self.part.metrics.values() for address in metric.addresses()]
         return found + ([self.target.url] if self.target else [])
-
-    def config(self, parallelism: int) -> RunConfig:
-        """Return how a shard runs that has this share of the job's parallelism; its rows are chosen already."""
-        if self.target is None:
-            return RunConfig(parallelism=parallelism)
-        return RunConfigOnlineModel.model_validate({**self.params, "parallelism": parallelism, "limit_samples": None})

@@ -64,6 +64,8 @@ AUTH = _word("ASSAY_AUTH", "off", {"on", "off"}) == "on"
 LOG_FORMAT = _word("ASSAY_LOG_FORMAT", "text", {"text", "json"})
 EGRESS_ALLOW = _list("ASSAY_EGRESS_ALLOW")
 EGRESS_DENY = _list("ASSAY_EGRESS_DENY")
+INFERENCE_URL = os.environ.get("ASSAY_INFERENCE_URL", "").strip()
+"""Where models are that a v1 body names by their name alone; none by default."""
 ENCRYPTION_KEYS = _list("ASSAY_ENCRYPTION_KEYS")
 """Base64 keys for secrets, newest first. Empty: `secrets/vault.py` keeps one in the data folder."""
 
@@ -93,6 +95,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "assay.platform.auth.SameOriginMiddleware",
+    "assay.platform.v1_paths.OptionalSlashMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -135,6 +138,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
 """JSON bodies (an inline dataset may be one); files are streamed and have no such limit."""
 MAX_FILE_BYTES = _whole_number("ASSAY_MAX_FILE_BYTES") or None
 """The largest file that is taken; none by default."""
+HUB_UPLOAD_MODE = _word("ASSAY_HUB_UPLOAD_MODE", "auto", {"auto", "regular", "lfs"})
+"""What the Hub's clients are told to do with large files: see `filesets/hub/policy.py`."""
+HUB_LFS_PART_BYTES = _whole_number("ASSAY_HUB_LFS_PART_BYTES")
+"""In parts of this size large files are sent, where a proxy caps bodies; 0: each in one piece."""
+HUB_LFS_BYTES = _whole_number("ASSAY_HUB_LFS_BYTES") or 10_000_000
+"""Files beyond it are large ones (LFS) to the Hub's clients, whether they send them or find them."""
 FILE_UPLOAD_TEMP_DIR = None
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

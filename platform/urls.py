@@ -21,6 +21,12 @@ urlpatterns = [
     path("apis/evaluator/", include("assay.evaluator.urls")),
     path("apis/evaluator/", include("assay.jobs.urls_evaluate")),
     path("apis/jobs/v2/", include("assay.jobs.urls")),
+    path("v1/hf/", include("assay.filesets.hub.urls")),
+    path("v1/", include("assay.workspaces.urls_v1")),
+    path("v1/", include("assay.filesets.urls_v1")),
+    path("v1/", include("assay.evaluator.urls_v1")),
+    path("v1/", include("assay.jobs.urls_v1")),
+    path("v2/evaluation/", include("assay.jobs.urls_v2_evaluation")),
 ]
 handler404 = "assay.platform.fallback.not_found"
 handler500 = "assay.platform.fallback.unexpected"

@@ -43,7 +43,7 @@ class SecretAdmin(GuardedAdmin):
     fixed = ("workspace", "name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Secret]:
-        secrets: QuerySet[Secret] = super().get_queryset(request).defer("sealed")
+        secrets: QuerySet[Secret] = super().get_queryset(request).filter(inline=False).defer("sealed")
         return secrets
 
     def save_model(self, request: HttpRequest, obj: Secret, form: NamedForm, change: bool) -> None:

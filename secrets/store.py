@@ -1,6 +1,8 @@
 """Making, finding and changing secrets, for the API and the admin alike."""
 
-from django.db.models import QuerySet
+from collections.abc import Iterable
+
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from assay.platform.errors import NotFound
@@ -15,16 +17,27 @@ def secrets_at_hand() -> QuerySet[Secret]:
 
 
 def get_secret(workspace: str, name: str) -> Secret:
-    """Return the secret; raises ``NotFound``."""
-    secret = secrets_at_hand().filter(workspace__name=workspace, name=name).first()
+    """Return the secret that somebody made under this name; raises ``NotFound``."""
+    secret = secrets_at_hand().filter(workspace__name=workspace, name=name, inline=False).first()
     if secret is None:
         raise NotFound(f"Secret {workspace}/{name} not found")
     return secret
 
 
-def create_secret(workspace: Workspace, name: str, value: str, description: str | None) -> Secret:
+def find_secrets(references: Iterable[str]) -> dict[str, Secret]:
+    """Return the secrets by their references, ``workspace/name``; one that leads nowhere is left out."""
+    wanted = Q(pk__in=())
+    for reference in references:
+        workspace, _, name = reference.rpartition("/")
+        wanted |= Q(workspace__name=workspace, name=name)
+    return {str(secret): secret for secret in secrets_at_hand().filter(wanted)}
+
+
+def create_secret(
+    workspace: Workspace, name: str, value: str, description: str | None, *, inline: bool = False
+) -> Secret:
     """Return a new secret, sealed before it is saved; raises ``Conflict`` when the name is in use."""
-    secret = Secret(workspace=workspace, name=name, description=description)
+    secret = Secret(workspace=workspace, name=name, description=description, inline=inline)
     secret.sealed = seal(secret.uid, value)
     with inserting(workspace, f"Secret '{secret}' already exists"):
         secret.save(force_insert=True)

@@ -32,7 +32,7 @@ class Secrets(Endpoint):
         responses={200: page_of(SecretReply, sorted_and_filtered=False), **refusals(404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
-        rows = in_workspace(Secret.objects.defer("sealed"), workspace)
+        rows = in_workspace(Secret.objects.filter(inline=False).defer("sealed"), workspace)
         return SECRETS.reply(request, rows, secret_json)
 
     @extend_schema(

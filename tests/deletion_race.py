@@ -22,8 +22,11 @@ from django.core.management import call_command  # noqa: E402
 from django.db import IntegrityError, connection, transaction  # noqa: E402
 from things import make_fileset, make_job, make_secret  # noqa: E402
 
+from assay.evaluator.definitions import create_definition, snapshot  # noqa: E402
+from assay.evaluator.models import Definition, DefinitionKind, DefinitionSecret  # noqa: E402
+from assay.evaluator.sealing import sealed_secrets  # noqa: E402
 from assay.filesets.models import Fileset  # noqa: E402
-from assay.jobs.models import Job, JobSecret  # noqa: E402
+from assay.jobs.models import Job, JobPart, JobSecret  # noqa: E402
 from assay.platform.errors import Refusal  # noqa: E402
 from assay.secrets.models import Secret  # noqa: E402
 from assay.secrets.store import create_secret  # noqa: E402
@@ -76,12 +79,37 @@ def dangling() -> int:
         Job.objects.filter(dataset_fileset__isnull=False).exclude(dataset_fileset__in=Fileset.objects.all()).count()
         + Job.objects.exclude(result_fileset__in=Fileset.objects.all()).count()
         + JobSecret.objects.exclude(secret__in=Secret.objects.all()).count()
+        + DefinitionSecret.objects.exclude(secret__in=Secret.objects.all()).count()
+        + JobPart.objects.filter(fileset__isnull=False).exclude(fileset__in=Fileset.objects.all()).count()
+        + orphans()
         + Fileset.objects.filter(token_secret__isnull=False).exclude(token_secret__in=Secret.objects.all()).count()
         + sum(
             model._default_manager.exclude(workspace__in=Workspace.objects.all()).count()
-            for model in (Fileset, Secret, Job, Member, Project)
+            for model in (Fileset, Secret, Job, Member, Project, Definition)
         )
     )
+
+
+def orphans() -> int:
+    """Return how many keys stayed though the last thing that referred to them is gone."""
+    unused = Secret.objects.filter(inline=True, job_secrets__isnull=True, definition_secrets__isnull=True)
+    return unused.count()
+
+
+def make_target(workspace: Workspace, name: str = "target", key: str = "sk-1") -> Definition:
+    model = {"api_endpoint": {"url": "http://x.test/v1", "model_id": "m", "api_key": key}}
+    body = {"type": "model", "model": model, "name": name, "namespace": workspace.name}
+    return create_definition(DefinitionKind.TARGET, body)
+
+
+def make_job_from(target: Definition, workspace: Workspace, name: str) -> Job:
+    """Make a job as it is made from a stored target: it refers to the same keys."""
+    secrets = tuple(sealed_secrets(snapshot(target)).values())
+    return make_job(workspace, name, secrets=secrets)
+
+
+def make_part(workspace: Workspace, fileset: Fileset) -> None:
+    JobPart.objects.create(job=make_job(workspace, "in-parts"), index=0, name="t", fileset=fileset)
 
 
 def pairs(number: int) -> dict[str, tuple[Act, Act]]:
@@ -93,7 +121,20 @@ def pairs(number: int) -> dict[str, tuple[Act, Act]]:
     make_job(cascaded, "old")
     shared = Workspace.objects.create(name=f"s-{number}")
     its_fileset = make_fileset(shared)
+    untouched, parts = Workspace.objects.create(name=f"u-{number}"), make_fileset(workspace, "parts")
+    target, twin = make_target(workspace), make_target(workspace, "twin")
+    from_twin = make_job_from(twin, workspace, "from-twin")
     return {
+        "fileset and a job's part": (
+            lambda: deletion.delete(parts),
+            atomically(lambda: make_part(workspace, parts)),
+        ),
+        "target and a job with its key": (
+            lambda: deletion.delete(target),
+            atomically(lambda: make_job_from(target, workspace, "from-target")),
+        ),
+        "target and the last job with its key": (lambda: deletion.delete(twin), lambda: deletion.delete(from_twin)),
+        "workspace and a target": (lambda: deletion.delete(untouched), lambda: make_target(untouched)),
         "fileset and a job": (
             lambda: deletion.delete(fileset),
             atomically(lambda: make_job(workspace, dataset=fileset)),

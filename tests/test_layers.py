@@ -16,7 +16,10 @@ WIRING = {
     "platform.site",
 }
 """Parts of `platform` that put the apps together, and so stand above them."""
-DOORS = {"views", "urls", "views_evaluate", "views_agreement", "urls_evaluate", "admin", "tasks", "pages"}
+DOORS = {
+    "views", "urls", "views_evaluate", "views_agreement", "urls_evaluate", "views_v1", "urls_v1", "views_v1_results",
+    "views_v2_evaluation", "urls_v2_evaluation", "admin", "tasks", "pages",
+}  # fmt: skip
 
 MODULES = {
     path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): path

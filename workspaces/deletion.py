@@ -3,6 +3,7 @@
 Nothing is deleted from under something that refers to it: a delete is refused while there is something in the way,
 and a cascade removes that first. What the platform itself made goes along and blocks nothing: members and eval results
 with their workspace, a job's result fileset, shards and row scores with the job (the last by the database's cascades).
+A secret that came inside a v1 body goes with the last thing that refers to it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,17 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
+class Company:
+    """What goes along with something: the field in which it refers to that, and which of its rows."""
+
+    word: str
+    by: str
+    which: Q = field(default_factory=Q)
+    if_unused: bool = False
+    """Only those that nothing else refers to, which would be in its way."""
+
+
+@dataclass(frozen=True)
 class Kind:
     word: str
     model: str
@@ -33,24 +45,45 @@ class Kind:
     """The contract's sentence when there is none of that name."""
     blocked_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The kinds that may refer to this one, and the fields in which they do."""
-    takes: dict[str, Q] = field(default_factory=dict)
-    """What goes along: the fields in which it refers to this one, and which of its rows."""
+    takes: tuple[Company, ...] = ()
+    ours: Q | None = None
+    """Those that the platform made by itself: no list of what is in the way names them."""
 
+
+OURS = Q(made_by_job=True)
+INLINE = Q(inline=True)
 
 # In the order of a cascade: each kind comes before what it refers to.
 KINDS = (
-    Kind("job", "jobs.Job", "Job '{name}' not found in workspace '{workspace}'.", takes={"result_of": Q()}),
+    Kind(
+        "definition",
+        "evaluator.Definition",
+        "{workspace}/{name} not found",
+        takes=(Company("secret", "definition_secrets__definition", INLINE, if_unused=True),),
+    ),
+    Kind(
+        "job",
+        "jobs.Job",
+        "Job '{name}' not found in workspace '{workspace}'.",
+        takes=(Company("fileset", "result_of"), Company("secret", "job_secrets__job", INLINE, if_unused=True)),
+    ),
     Kind(
         "fileset",
         "filesets.Fileset",
         "Fileset '{name}' not found in workspace '{workspace}'",
-        blocked_by={"job": ("dataset_fileset", "result_fileset")},
+        blocked_by={"job": ("dataset_fileset", "result_fileset", "parts__fileset")},
+        ours=OURS,
     ),
     Kind(
         "secret",
         "secrets.Secret",
         "Secret {workspace}/{name} not found",
-        blocked_by={"job": ("job_secrets__secret",), "fileset": ("token_secret",)},
+        blocked_by={
+            "definition": ("definition_secrets__secret",),
+            "job": ("job_secrets__secret",),
+            "fileset": ("token_secret",),
+        },
+        ours=INLINE,
     ),
     Kind("metric", "evaluator.StoredMetric", "Metric not found: {workspace}/{name}"),
     Kind("project", "workspaces.Project", "Project '{name}' not found in workspace '{workspace}'"),
@@ -59,13 +92,14 @@ KINDS = (
         "workspace",
         "workspaces.Workspace",
         "Workspace '{name}' not found",
-        blocked_by=dict.fromkeys(("job", "fileset", "secret", "metric", "project"), ("workspace",)),
-        takes={"workspace": Q(made_by_job=True)},
+        blocked_by=dict.fromkeys(("definition", "job", "fileset", "secret", "metric", "project"), ("workspace",)),
+        takes=(Company("fileset", "workspace", OURS), Company("secret", "workspace", INLINE)),
     ),
 )
 BY_WORD = {kind.word: kind for kind in KINDS}
-ORDER = ("metric", "project", "job", "fileset", "secret")
-"""The order that a refusal recommends; the first two only where there are any."""
+ALWAYS_TOLD = ("job", "fileset", "secret")
+ORDER = ("metric", "project", "definition", *ALWAYS_TOLD)
+"""The order that a refusal recommends; the first three only where there are any."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +162,12 @@ def _delete(kind: Kind, target: Model, cascade: bool) -> None:
         raise NotFound(kind.missing.format(workspace=workspace, name=name))
     if kind.word == "workspace" and str(target) == DEFAULT:
         raise Conflict(f"Workspace '{DEFAULT}' belongs to the platform and cannot be deleted.")
-    going = _with_company({kind.word: {target.pk}})
+    going = _with_company({kind.word: {target.pk}}, hold=True)
     _refuse_unfinished(going)
     while found := _in_the_way(going):
         if not cascade:
             raise Conflict(_refusal(kind, target, _named(found)))
-        going = _with_company(_joined(going, found))
+        going = _with_company(_joined(going, found), hold=True)
         _refuse_unfinished(going)
     for each in KINDS:
         for keys in _batches(going.get(each.word, ())):
@@ -156,7 +190,7 @@ def _refusal(kind: Kind, target: Model, found: list[Blocker]) -> str:
     named = ", ".join(str(blocker) for blocker in found[:SHOWN])
     rest = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     present = {blocker.kind for blocker in found}
-    order = ", ".join(f"{word}s" for word in ORDER if word in present or word not in {"metric", "project"})
+    order = ", ".join(f"{word}s" for word in ORDER if word in present or word in ALWAYS_TOLD)
     return (
         f"{kind.word.capitalize()} '{target}' {verb} {named}{rest}. Delete in this order: {order}, workspace. "
         "Or repeat the request with ?cascade=true to delete what is in the way first."
@@ -175,16 +209,34 @@ def _rows(kind: Kind) -> QuerySet[Any]:
     return rows
 
 
-def _with_company(going: Keys) -> Keys:
-    """Return ``going`` with what goes along; only filesets do so by the table."""
-    company = {
-        key
-        for word, keys in going.items()
-        for by, which in BY_WORD[word].takes.items()
-        for batch in _batches(keys)
-        for key in _rows(BY_WORD["fileset"]).filter(which, **{f"{by}__in": batch}).values_list("pk", flat=True)
-    }
-    return _joined(going, {"fileset": company})
+def _with_company(going: Keys, *, hold: bool = False) -> Keys:
+    """Return ``going`` with what goes along; that takes nothing along itself.
+
+    ``hold``: of two deletes that go on at once, the second waits to see whether something is unused by now.
+    """
+    company: Keys = {}
+    unused: Keys = {}
+    for word, keys in going.items():
+        for each in BY_WORD[word].takes:
+            found = (unused if each.if_unused else company).setdefault(each.word, set())
+            for batch in _batches(keys):
+                rows = _rows(BY_WORD[each.word]).filter(each.which, **{f"{each.by}__in": batch})
+                if hold and each.if_unused:
+                    rows = rows.select_for_update(of=("self",)).order_by("pk")
+                found.update(rows.values_list("pk", flat=True))
+    going = _joined(going, company)
+    return _joined(going, {word: keys - _used(word, keys, going) for word, keys in unused.items()})
+
+
+def _used(word: str, keys: set[Any], going: Keys) -> set[Any]:
+    """Return those of ``keys`` that something refers to which is not part of ``going``."""
+    used: set[Any] = set()
+    for by, fields in BY_WORD[word].blocked_by.items():
+        for name in fields:
+            for batch in _batches(keys):
+                pairs = _rows(BY_WORD[by]).filter(**{f"{name}__in": batch}).values_list("pk", name)
+                used.update(key for user, key in pairs if user not in going.get(by, ()))
+    return used
 
 
 def _in_the_way(going: Keys) -> Keys:
@@ -203,9 +255,8 @@ def _in_the_way(going: Keys) -> Keys:
 def _named(found: Keys) -> list[Blocker]:
     named = []
     for kind in KINDS:
-        made_here = Q(made_by_job=True) if kind.word == "fileset" else Q(pk__in=())
         for keys in _batches(found.get(kind.word, ())):
-            rows = _rows(kind).filter(pk__in=keys).exclude(made_here).order_by("pk")
+            rows = _rows(kind).filter(pk__in=keys).exclude(kind.ours or Q(pk__in=())).order_by("pk")
             named += [
                 Blocker(kind.word, f"{workspace}/{name}")
                 for workspace, name in rows.values_list("workspace__name", "name")

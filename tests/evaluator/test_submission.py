@@ -118,7 +118,7 @@ def test_everything_that_a_job_needs_is_told(workspace: Workspace) -> None:
     assert submission.dataset == FilesetReference("", "f-one", "data/*.jsonl")
     assert submission.metrics == [metric(api_key_secret="key"), metric(api_key_secret="w-one/other")]
     assert (submission.parallelism, submission.limit_samples) == (3, 5)
-    assert submission.field_mapping == {"output": "answer"}
+    assert submission.spec["field_mapping"] == {"output": "answer"}
     assert submission.secret_references == ["key", "w-one/other"]
     assert isinstance(submission, Submission)
 
