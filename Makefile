@@ -37,7 +37,7 @@ test: $(DEV_STAMP)  ## run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 compat: $(DEV_STAMP)  ## drive a running platform with the real clients
-	$(BIN)/python tests/compat/run.py
+	$(BIN)/python tests/compat/run.py $(addprefix --only ,$(ONLY))
 
 lint: $(DEV_STAMP)  ## ruff, types, import rules, migrations
 	$(BIN)/ruff check .

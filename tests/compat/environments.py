@@ -19,22 +19,18 @@ INSTALL_WITHIN_S = 600
 
 @dataclass(frozen=True)
 class Client:
-    """One released ``nemo-platform``, with every package it installs pinned in ``requirements/<version>.txt``."""
+    """One released client, with every package it installs pinned in ``requirements/<package>-<version>.txt``."""
 
+    package: str
     version: str
-    pythons: tuple[str, ...]
+    pythons: tuple[str, ...] = ("3.11", "3.12", "3.13")
+
+    def __str__(self) -> str:
+        return f"{self.package}-{self.version}"
 
     @property
     def requirements(self) -> Path:
-        return HERE / "requirements" / f"{self.version}.txt"
-
-
-CLIENTS = (
-    Client("0.1.0", ("3.11", "3.12", "3.13")),
-    Client("0.2.0", ("3.11", "3.12", "3.13")),
-    Client("0.3.0", ("3.11", "3.12", "3.13")),
-    Client("0.6.0", ("3.12", "3.13")),
-)
+        return HERE / "requirements" / f"{self}.txt"
 
 
 class Unavailable(Exception):
@@ -52,8 +48,8 @@ def environment(client: Client) -> Path:
     """
     base = next((found for wanted in client.pythons if (found := find_python(wanted))), None)
     if base is None:
-        raise NoPython(f"nemo-platform {client.version} needs Python {' or '.join(client.pythons)}; none was found")
-    folder = CACHE / client.version
+        raise NoPython(f"{client} needs Python {' or '.join(client.pythons)}; none was found")
+    folder = CACHE / str(client)
     python, stamp = folder / "bin" / "python", folder / "stamp"
     wanted = f"{answer(base)}\n{client.requirements.read_text(encoding='utf-8')}"
     with _one_at_a_time():

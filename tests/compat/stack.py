@@ -37,6 +37,11 @@ class Stack:
     dataset: Path
     platform_log: Path
 
+    @property
+    def hf_endpoint(self) -> str:
+        """What a user of Hugging Face tools exports as ``HF_ENDPOINT``."""
+        return f"{self.platform_url}/v1/hf"
+
 
 @contextmanager
 def running(folder: Path) -> Iterator[Stack]:

@@ -3,9 +3,10 @@
 import hashlib
 from typing import Any
 
-from lesson import FILESET, RESPONSE_ROWS, SECRET, SECRET_VALUE, Lesson, expect, expect_equal, expect_refused
+from lesson import FILESET, RESPONSE_ROWS, SECRET, SECRET_VALUE, Lesson
 from nemo_platform import ConflictError, NotFoundError
 from nemo_platform.types.files import HuggingfaceStorageConfigParam
+from steps import expect, expect_equal, expect_refused
 
 COLUMNS = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 NOTES = "notes"

@@ -47,10 +47,3 @@ class Dialect:
         else:
             from nemo_evaluator.filesets import FilesetRef
         return FilesetRef(root=root)
-
-
-def http_status(error: BaseException) -> int | None:
-    """The HTTP status behind an error; the resources of one client raise three unrelated families of errors."""
-    if (status := getattr(error, "status_code", None)) is not None:
-        return int(status)
-    return getattr(getattr(error, "response", None), "status_code", None)

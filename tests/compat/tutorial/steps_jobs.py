@@ -5,7 +5,7 @@ import json
 import math
 from typing import Any
 
-from lesson import FILESET, RESPONSE_ROWS, SECRET, SECRET_VALUE, Lesson, expect, expect_equal, expect_refused
+from lesson import FILESET, RESPONSE_ROWS, SECRET, SECRET_VALUE, Lesson
 from nemo_evaluator_sdk import (
     InferenceParams,
     JSONScoreParser,
@@ -17,6 +17,7 @@ from nemo_evaluator_sdk import (
 )
 from nemo_evaluator_sdk.values.scores import Rubric
 from nemo_platform import AsyncNeMoPlatform, NotFoundError
+from steps import expect, expect_equal, expect_refused
 
 FIRST_PROMPT = (
     'You are an evaluator. Rate the response\'s helpfulness from 0-4.\nRespond with JSON only: {"helpfulness": <0-4>}'
