@@ -102,6 +102,18 @@ def test_what_another_attempt_may_cure_is_repeated(status: int) -> None:
     assert (row_score.scored, calls) == (True, 3)
 
 
+def test_a_conflict_is_repeated_where_the_server_says_when() -> None:
+    async def answer(asked: Asked) -> Said:
+        return refusal(409, **{"Retry-After": "0"}) if asked.number == 1 else completion(THREE)
+
+    async def test() -> tuple[list[RowScore], int]:
+        async with serving(answer) as server:
+            return [r async for r in evaluate(rows(1), [server.judge()], retry=SCALED)], len(server.asked)
+
+    (row_score,), calls = asyncio.run(test())
+    assert (row_score.scored, calls) == (True, 2)
+
+
 @pytest.mark.parametrize("status", [400, 409, 422, 501, 505])
 def test_what_no_attempt_will_cure_is_not_repeated(status: int) -> None:
     async def test() -> tuple[list[RowScore], int]:

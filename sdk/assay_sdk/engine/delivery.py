@@ -15,6 +15,7 @@ from assay_sdk.engine.spell import Spell
 from assay_sdk.engine.transport import HTTPReply, Transport
 
 SHOWN_CHARACTERS = 300
+CONFLICT = 409
 QUOTA_SPENT = b"insufficient_quota"  # a 429 that no waiting will cure
 
 
@@ -104,8 +105,9 @@ class Delivery:
 
 
 def retried(reply: HTTPReply) -> bool:
-    """Whether the same request may well succeed a moment later."""
-    return reply.status in RETRIED and QUOTA_SPENT not in reply.body
+    """Whether the same request may well succeed a moment later. A conflict only does where the server says when."""
+    passing = reply.status in RETRIED or (reply.status == CONFLICT and "retry-after" in reply.headers)
+    return passing and QUOTA_SPENT not in reply.body
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:

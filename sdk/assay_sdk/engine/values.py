@@ -98,12 +98,14 @@ def rubric_grader(score: RubricScore, *, strict: bool) -> Grade:
         return next(iter(candidates)) if len(candidates) == 1 else None
 
     def grade(value: Any) -> Score:
-        label = known(value)
+        label, numbers = known(value), _numbers_in(value)
         if label is None and not strict:
             value = _held(value, _LABEL_HOLDERS)
             label = known(value) or (known(value.strip(_MARKUP).rstrip(".")) if isinstance(value, str) else None)
         if label is None:
             raise Unread(f"{excerpt(value)} is none of the labels {', '.join(values)}")
+        if any(number != values[label] for number in numbers):
+            raise Unread(f"the reply says {excerpt(label)} and another value beside it")
         return Score(score.name, values[label], label, ScoreState.SCORED)
 
     return grade
@@ -139,6 +141,13 @@ def _held(value: Any, holders: tuple[str, ...], score: RangeScore | None = None)
     if len(held) != 1 or isinstance(held[0], dict | list):
         raise Unread(f"{excerpt(value)} is not a value")
     return held[0]
+
+
+def _numbers_in(value: Any) -> list[float]:
+    """The numbers that stand beside a label in an object, which have to be that label's."""
+    beside = value.items() if isinstance(value, dict) else ()
+    named = (inner for name, inner in beside if str(name).casefold() in _LABEL_HOLDERS)
+    return [inner for inner in named if isinstance(inner, int | float) and not isinstance(inner, bool)]
 
 
 def _figure(value: Any, score: RangeScore) -> float:
