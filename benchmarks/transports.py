@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from assay_sdk.engine.transport import HTTPReply, OpenTransport
+from assay_sdk.engine.transport_asyncio import AsyncioTransport
 from assay_sdk.engine.transport_httpx import HttpxTransport
 from assay_sdk.engine.transport_pyreqwest import PyreqwestTransport
 from benchmarks.floor import FloorTransport
@@ -74,6 +75,7 @@ async def spend(make: Callable[[], OpenTransport], url: str, in_flight: int, cal
 def measure() -> Report:
     transports: dict[str, tuple[Callable[[], OpenTransport], int]] = {
         "floor (hand-written, no checks)": (FloorTransport, CALLS),
+        "asyncio (http:// only)": (AsyncioTransport, CALLS),
         "pyreqwest": (PyreqwestTransport, CALLS),
         "httpx": (HttpxTransport, CALLS // 3),
     }

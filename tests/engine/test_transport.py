@@ -1,4 +1,4 @@
-"""Both transports against real sockets: what goes over the wire, and what each way of failing is called."""
+"""The transports against real sockets: what goes over the wire, and what each way of failing is called."""
 
 import asyncio
 import contextlib
@@ -14,16 +14,17 @@ from pathlib import Path
 import pytest
 
 from assay_sdk.engine.errors import TransportFailure
-from assay_sdk.engine.transport import HTTPReply, OpenTransport, open_transport
+from assay_sdk.engine.transport import HTTPReply, OpenTransport, library_transport, open_transport
+from assay_sdk.engine.transport_asyncio import AsyncioTransport
 from assay_sdk.engine.transport_httpx import HttpxTransport
 from assay_sdk.engine.transport_pyreqwest import PyreqwestTransport
 from tests.engine.wire import Asked, Said, completion, serving
 
-TRANSPORTS = [HttpxTransport, PyreqwestTransport]
+TRANSPORTS = [HttpxTransport, PyreqwestTransport, AsyncioTransport]
 HELLO = b'{"messages": [{"role": "user", "content": "hello"}]}'
 
 
-@pytest.fixture(params=TRANSPORTS, ids=["httpx", "pyreqwest"])
+@pytest.fixture(params=TRANSPORTS, ids=["httpx", "pyreqwest", "asyncio"])
 def make(request: pytest.FixtureRequest) -> Callable[..., OpenTransport]:
     kind: Callable[..., OpenTransport] = request.param
     return kind
@@ -189,7 +190,7 @@ def test_connection_of_a_failed_call_is_closed(make: Callable[..., OpenTransport
 
 
 def test_cancelled_calls_leave_no_connection_behind(make: Callable[..., OpenTransport]) -> None:
-    """At once with httpx; with pyreqwest when the time of the calls is over, and not before."""
+    """At once with httpx and asyncio; with pyreqwest when the time of the calls is over, and not before."""
     arrived, gone = asyncio.Event(), asyncio.Event()
     open_connections = 0
 
@@ -388,13 +389,12 @@ def test_calls_go_through_the_proxy_of_the_environment_unless_it_is_excepted(
     asyncio.run(test())
 
 
-def test_pyreqwest_is_taken_where_it_can_be_used_and_httpx_otherwise(
-    no_proxies: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    assert isinstance(open_transport(), PyreqwestTransport)
+def test_best_transport_that_can_be_used_is_taken(no_proxies: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert (type(open_transport()), type(library_transport())) == (AsyncioTransport, PyreqwestTransport)
     with no_proxies.context() as patch:  # a machine without a certificate store, such as a bare container
         patch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
         patch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
-        assert isinstance(open_transport(), HttpxTransport)
-    no_proxies.setitem(sys.modules, "assay_sdk.engine.transport_pyreqwest", None)
+        assert isinstance(library_transport(), HttpxTransport)
+    for missing in ("http1", "transport_asyncio", "transport_pyreqwest"):  # as where their libraries are not installed
+        no_proxies.setitem(sys.modules, f"assay_sdk.engine.{missing}", None)
     assert isinstance(open_transport(), HttpxTransport)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 
 from assay.jobs.run import draining
 from assay.platform.celery import app, start_sweeps
-from assay_sdk.engine.transport import open_transport
+from assay_sdk.engine.transport import library_transport, open_transport
 
 
 class Command(BaseCommand):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         def drain(**signal: Any) -> None:
             draining.set()
 
-        open_transport()  # imported now, the first job does not wait for it
+        open_transport(), library_transport()  # imported now, the first job does not wait for them
         if options["sweeps"]:
             start_sweeps()
         # Celery warns root of pickled messages; ours are JSON, and in the container nobody is root.

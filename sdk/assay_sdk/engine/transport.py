@@ -1,6 +1,7 @@
 """The one place where bytes leave the engine: a port with a single method, and what its failures are called.
 
-Two libraries implement it: pyreqwest where it is installed, httpx otherwise. `benchmarks/results.md` says why.
+http:// goes over asyncio's own sockets, all else through a library: pyreqwest where it is installed, httpx otherwise.
+`benchmarks/results.md` says why.
 """
 
 from collections.abc import Mapping
@@ -39,15 +40,25 @@ class OpenTransport(Transport, Protocol):
 
 
 def open_transport() -> OpenTransport:
-    """The best transport that this machine has, for one run. Both go through the proxies that the environment names."""
+    """The best transport that this machine has, for one run. All go through the proxies that the environment names."""
+    try:
+        from assay_sdk.engine.transport_asyncio import AsyncioTransport
+
+        return AsyncioTransport()
+    except ImportError:
+        return library_transport()
+
+
+def library_transport(*, max_reply_bytes: int = MAX_REPLY_BYTES) -> OpenTransport:
+    """A transport that speaks all there is to speak, https and proxies among it."""
     try:
         from assay_sdk.engine.transport_pyreqwest import PyreqwestTransport
 
-        return PyreqwestTransport()
+        return PyreqwestTransport(max_reply_bytes=max_reply_bytes)
     except (ImportError, OSError):  # not installed, or no certificates on this machine: httpx brings some
         from assay_sdk.engine.transport_httpx import HttpxTransport
 
-        return HttpxTransport()
+        return HttpxTransport(max_reply_bytes=max_reply_bytes)
 
 
 def unresolved(url: str, *, again: bool) -> TransportFailure:
