@@ -5,6 +5,7 @@ One connection at a time, so this is the time to serve, not to queue. The job ha
 
 import http.client
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 from benchmarks.judge_server import BenchJudge
 from benchmarks.platform_client import client, submit
 from benchmarks.report import Report, percentile
-from tests.platform_process import PlatformProcess, free_port
+from tests.platform_process import ROOT, PlatformProcess, free_port
 
 READS = 300
 WARM_UP = 20
@@ -59,22 +60,26 @@ class Reader:
 
 
 @contextmanager
-def bare_drf(folder: Path) -> Iterator[int]:
-    """The port of the anchor, served like ours: granian, WSGI, one process with threads."""
+def granian(application: str, ready: str, **env: str) -> Iterator[int]:
+    """The port of an anchor, served like ours: granian, WSGI, one process with threads."""
     port = free_port()
-    argv = [sys.executable, "-m", "granian", "benchmarks.bare_drf:application", "--interface", "wsgi", "--no-ws"]
+    argv = [sys.executable, "-m", "granian", application, "--interface", "wsgi", "--no-ws"]
     argv += ["--port", str(port), "--workers", "1", "--blocking-threads", "16", "--log-level", "error"]
-    process = subprocess.Popen(argv, env={**os.environ, "BENCH_DATABASE": str(folder / "bare.sqlite3")})
+    process = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **env}, start_new_session=True)
     try:
         for _ in range(200):
             with suppress(OSError):
-                Reader(port).milliseconds("/one")
+                Reader(port).milliseconds(ready)
                 break
             time.sleep(0.05)
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # seen once: it did not end when it was told to right after its start
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def measure() -> Report:
@@ -82,7 +87,7 @@ def measure() -> Report:
         tempfile.TemporaryDirectory() as name,
         BenchJudge() as judge,
         PlatformProcess(Path(name) / "data") as platform,
-        bare_drf(Path(name)) as bare_port,
+        granian("benchmarks.bare_drf:application", "/one", BENCH_DATABASE=f"{name}/bare.sqlite3") as bare_port,
     ):
         assay = client(platform.url, Path(name), 200)
         for number in range(3):

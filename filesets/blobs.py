@@ -23,8 +23,9 @@ from django.utils import timezone
 from assay.filesets.models import Blob, HeldBlob
 from assay.platform.errors import Invalid, TooLarge
 
-CHUNK = 1024 * 1024
-WINDOW = 16 * CHUNK
+CHUNK = 256 * 1024
+"""Each thread of the server keeps the memory of the largest pieces it has had: larger ones are no faster."""
+WINDOW = 64 * CHUNK
 """After so much, the disk is told to start on what was written: the wait at the end is then short at any size."""
 SPARED = timedelta(days=1)
 SYNCING = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assay.platform.errors import RangeNotSatisfiable
 
-CHUNK = 1024 * 1024
+CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from django.http import HttpRequest
 
 from assay.platform.errors import BadRequest, TooLarge
 
-CHUNK = 1024 * 1024
+CHUNK = 256 * 1024
 
 
-def drain(request: HttpRequest, most: int = 64 * CHUNK) -> None:
+def drain(request: HttpRequest, most: int = 256 * CHUNK) -> None:
     """Read on what a refused client still sends: many look for the reply only when they have sent all."""
     with suppress(OSError):
         while most > 0 and (piece := _source(request).read(CHUNK)):
