@@ -7,6 +7,7 @@ that a client which mixes replies up is found out.
 import argparse
 import asyncio
 import json
+import re
 import select
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Self
 
 NUMBER = b'"number": "'
 DIGITS = 8
+LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 MARK = b"00000000"
 SCORE = json.dumps({"helpfulness": 3})
 REASON = "Clear, correct and to the point. " * 34  # makes a reply of 1.5 kB
@@ -41,32 +43,33 @@ class JudgeProtocol(asyncio.Protocol):
 
     def __init__(self, wait: float) -> None:
         self._wait = wait
-        self._held = bytearray()
+        self._held = b""
+        self._call_later = asyncio.get_running_loop().call_later
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._held += data
+        self._held = self._held + data if self._held else data
         end = self._held.find(b"\r\n\r\n")
         if end < 0:
             return
         if self._held.startswith(b"GET"):  # /calls: how many came, and when, since the last look
-            self._held.clear()
+            self._held = b""
             body = json.dumps({"calls": self.calls, "first": self.first, "last": self.last}).encode()
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             JudgeProtocol.first = 0.0
             return
-        head = bytes(self._held[:end]).lower()
-        length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-        if len(self._held) >= end + 4 + length:
+        length = LENGTH.search(self._held, 0, end)
+        assert length is not None
+        if len(self._held) >= end + 4 + int(length[1]):
             at = self._held.find(NUMBER, end)
-            number = bytes(self._held[at + len(NUMBER) :][:DIGITS]) if at >= 0 else MARK
-            self._held.clear()
+            number = self._held[at + len(NUMBER) :][:DIGITS] if at >= 0 else MARK
+            self._held = b""
             JudgeProtocol.calls += 1
             JudgeProtocol.first = self.first or time.monotonic()
-            asyncio.get_running_loop().call_later(self._wait, self._reply, number)
+            self._call_later(self._wait, self._reply, number)
 
     def _reply(self, number: bytes) -> None:
         if not self._transport.is_closing():
