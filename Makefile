@@ -8,7 +8,7 @@ RUN_STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test compat lint bench clean
+.PHONY: help install serve demo test chaos compat lint bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,10 @@ demo: install  ## run the sample evaluation, then serve (ONCE=1: end after it)
 	$(BIN)/python examples/demo.py --host $(HOST) --port $(PORT) --data-dir $(DATA) $(if $(ONCE),--once)
 
 test: $(DEV_STAMP)  ## run the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
+
+chaos: $(DEV_STAMP)  ## kill the platform's parts, many times more than make test does
+	ASSAY_CHAOS=full $(BIN)/python -m pytest tests/chaos -rP
 
 compat: $(DEV_STAMP)  ## drive a running platform with the real clients
 	$(BIN)/python tests/compat/run.py $(addprefix --only ,$(ONLY))
