@@ -1,4 +1,4 @@
-"""Stored metrics and eval results in the admin: to read and to delete, since neither ever changes."""
+"""Stored metrics, eval results and v1's definitions in the admin: to read and to delete."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from assay.evaluator.models import EvalResult, StoredMetric
+from assay.evaluator.models import Definition, EvalResult, StoredMetric
+from assay.platform.v1 import masked
 from assay.workspaces.guarded import GuardedAdmin
 
 COLUMNS = ("mean", "min", "max", "std_dev", "count", "nan_count")
@@ -83,3 +84,22 @@ class EvalResultAdmin(ReadOnly):
     @admin.display(description="scores")
     def aggregates(self, result: EvalResult) -> SafeString:
         return score_table(result.scores)
+
+
+@admin.register(Definition)
+class DefinitionAdmin(ReadOnly, GuardedAdmin):
+    """A key that came inside one is a sealed secret: only its mask is shown."""
+
+    list_display = ("name", "workspace", "kind", "description", "created_at")
+    list_select_related = ("workspace",)
+    list_filter = ("workspace", "kind")
+    search_fields = ("name", "description")
+    fields = ("name", "workspace", "project", "kind", "description", "content", "uid", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Definition]:
+        definitions: QuerySet[Definition] = super().get_queryset(request)
+        return definitions.defer("body")
+
+    @admin.display(description="definition")
+    def content(self, definition: Definition) -> SafeString:
+        return pretty(masked(definition.body))

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -84,6 +85,16 @@ def test_a_config_keeps_what_is_free_and_masks_the_key(client: APIClient) -> Non
     assert task["dataset"]["id"].startswith("dataset-") and task["dataset"]["limit"] == 25
     assert "type_prefix" not in task["dataset"]
     assert client.get("/v1/datasets").json()["data"] == []
+
+
+def test_the_admin_shows_one_without_its_key(client: APIClient, admin_client: Client) -> None:
+    make(client, CONFIGS)
+    config = Definition.objects.get(name="c-one")
+    listed = admin_client.get("/admin/evaluator/definition/", HTTP_HOST="localhost").content.decode()
+    page = admin_client.get(f"/admin/evaluator/definition/{config.pk}/change/", HTTP_HOST="localhost").content.decode()
+    assert "c-one" in listed
+    assert "hf://datasets/n-one/d-one/" in page and "******" in page
+    assert not any(told in page for told in ("sk-judge", "$sealed", Secret.objects.get(inline=True).name))
 
 
 def test_the_full_form_has_every_field(client: APIClient) -> None:
