@@ -9,6 +9,7 @@ import orjson
 from django.db.models import Max, Min
 
 from assay.evaluator.custom_metrics import score_name
+from assay.jobs.judged import stored_rows
 from assay.jobs.models import Job, JobPart, LogLine, RowScore
 from assay.jobs.parts import metrics_of
 from assay.jobs.stored import TARGET, from_stored
@@ -16,7 +17,6 @@ from assay.platform.api import wire_time
 from assay_sdk.engine.aggregate import ScoreSummary, Summary
 from assay_sdk.engine.reply import text_of
 
-ROWS_AT_ONCE = 200
 LOG_LINES = 20_000
 """Of a job's log, the last so many are shown."""
 
@@ -109,16 +109,9 @@ def sample_lines(job: Job, part: JobPart) -> Iterator[bytes]:
     """Yield the task's rows that are stored so far as lines of JSON, in row order."""
     start, stop = rows_of(job, part)
     types = job.submitted["config"]["tasks"][part.name]["metrics"]
-    last = start - 1
-    while True:
-        rows = RowScore.objects.filter(job=job, row_index__gt=last, row_index__lt=stop).order_by("row_index")
-        page = list(rows.values_list("row_index", "scores", "record")[:ROWS_AT_ONCE])
-        if not page:
-            return
-        last = page[-1][0]
-        for index, scores, record in page:
-            row = orjson.loads(zlib.decompress(record))
-            yield orjson.dumps(sample_json(part, types, index - start, scores, row)) + b"\n"
+    for index, scores, record in stored_rows(job, "scores", "record", start=start, stop=stop):
+        row = orjson.loads(zlib.decompress(record))
+        yield orjson.dumps(sample_json(part, types, index - start, scores, row)) + b"\n"
 
 
 def sample_json(

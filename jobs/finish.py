@@ -7,10 +7,9 @@ from django.db.models import QuerySet
 
 from assay.evaluator.models import EvalResult
 from assay.jobs import logs, publish_v1, results
+from assay.jobs.custom_results import fold
 from assay.jobs.models import Dialect, Job, RowScore, Shard, ShardState, State
-from assay.jobs.parts import metrics_of
 from assay.jobs.states import move
-from assay.jobs.stored import from_stored
 from assay_sdk.engine.aggregate import Summary
 
 
@@ -31,7 +30,7 @@ def finish(job: Job) -> None:
     if failed_for:
         fail(job, failed_for)
         return
-    summary = summarise(job)
+    summary = fold(job)
     results.write_artifacts(job, wire_summary(job, summary))
     if job.dialect == Dialect.CUSTOM:
         publish_v1.publish(job, summary)
@@ -40,15 +39,6 @@ def finish(job: Job) -> None:
         if move(job, State.COMPLETED, message=message):
             _keep_result(job, summary)
             logs.write(job, message)
-
-
-def summarise(job: Job) -> Summary:
-    """Return the summary of the rows stored so far, folded in row order."""
-    summary = Summary(metrics_of(job))
-    stored = RowScore.objects.filter(job=job).order_by("row_index").values_list("row_index", "scores")
-    for index, scores in stored.iterator(chunk_size=2000):
-        summary.add(from_stored(index, scores))
-    return summary
 
 
 def wire_summary(job: Job, summary: Summary) -> dict[str, Any]:

@@ -73,12 +73,13 @@ def judged_rows(job: Job, score: JobScore) -> Iterator[Judged]:
         yield Judged(index, orjson.loads(zlib.decompress(record))["item"], found)
 
 
-def stored_rows(job: Job, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the index and some columns of the rows stored so far, in row order."""
-    last = -1
+def stored_rows(job: Job, *columns: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[Any, ...]]:
+    """Yield the index and some columns of the rows stored so far, from ``start`` up to ``stop``, in row order."""
+    last = start - 1
     while True:
         # Page by page: one cursor over millions of rows would hold a read transaction open for minutes.
         rows = RowScore.objects.filter(job=job, row_index__gt=last).order_by("row_index")
+        rows = rows if stop is None else rows.filter(row_index__lt=stop)
         page = list(rows.values_list("row_index", *columns)[:ROWS_AT_ONCE])
         if not page:
             return

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from assay.jobs.models import Job, JobPart, Shard, ShardState, State
+from assay.jobs.states import TERMINAL
 
 STATUSES = ("created", "pending", "running", "completed", "failed", "cancelling", "cancelled")
 WORDS = {
@@ -18,7 +19,6 @@ WORDS = {
     State.ERROR: "failed",
     State.COMPLETED: "completed",
 }
-OVER = frozenset({State.COMPLETED, State.ERROR, State.CANCELLED})
 COMPLETED = "Job completed successfully."
 
 
@@ -76,6 +76,6 @@ def _message(job: Job) -> str | None:
 def _task(job: Job, part: Any) -> str:
     if part.planned and not part.unfinished:
         return "completed"
-    if job.state in OVER:
+    if job.state in TERMINAL:
         return "completed" if job.state == State.COMPLETED else "failed"
     return "running" if part.begun else "pending"
