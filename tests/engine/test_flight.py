@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from assay_sdk.engine.flight import Flight, Rows
-from assay_sdk.engine.pace import Waiting
+from assay_sdk.engine.pace import Parallelism, Waiting
 from assay_sdk.engine.result import Row, RowScore
 
 
@@ -36,7 +36,7 @@ class Scorer:
 
 
 def flight(rows: Rows, scorer: Scorer, parallelism: int) -> Flight:
-    return Flight(rows, scorer.score, waiting=Waiting(), parallelism=parallelism, limit=None, stop=None)
+    return Flight(rows, scorer.score, waiting=Waiting(), parallelism=Parallelism(parallelism), limit=None, stop=None)
 
 
 def test_next_row_begins_in_the_same_round_of_the_loop_in_which_one_lands() -> None:

@@ -11,7 +11,7 @@ from assay_sdk.engine.errors import TransportFailure
 from assay_sdk.engine.forms import Dialect, Form
 from assay_sdk.engine.reply import arguments_of, decoded, finish_reason_of, text_of
 from assay_sdk.engine.request import Request, RequestSettings, assemble, spoken
-from assay_sdk.engine.result import Call, Failure, ScoreState
+from assay_sdk.engine.result import Call, Calls, Failure, ScoreState
 from assay_sdk.engine.transport import HTTPReply
 
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -49,12 +49,14 @@ class Caller:
     delivery: Delivery
     settings: RequestSettings
     dialect: Dialect
+    draw: int = 0
+    """Which of several samples of the same question this asks for."""
 
     @property
     def endpoint(self) -> Endpoint:
         return self.delivery.endpoint
 
-    async def ask(self, rendered: Any, calls: list[Call], asking: Asking = FIRST) -> Answer | Failure:
+    async def ask(self, rendered: Any, calls: Calls, asking: Asking = FIRST) -> Answer | Failure:
         """Put a rendered template to the model, and add the call to `calls`, answered or not."""
         try:
             request = assemble(rendered, self.settings)
@@ -68,17 +70,24 @@ class Caller:
         while True:
             form = self.dialect.form_for(request, wanted) if self.settings.schema is not None else None
             body = spoken(request, self.settings, self.dialect, self.endpoint.model, form)
-            outcome, tries = await self.delivery.post(self.endpoint.url_for(body), encoded(body))
+            url, asked = self.endpoint.url_for(body), encoded(body)
+            question = self.delivery.question(url, asked, calls, self.draw, asking.number)
+            outcome, tries = await self.delivery.answer(question, url, asked)
             attempts += tries
             if not self._learns(outcome, body, form):
                 break
+            if tries:
+                self.delivery.keep(question, outcome)  # whoever asks again has learned it already
             wanted = wanted and wanted.next
         result = self._result(outcome, body, form)
         response = None
         if isinstance(result, Answer):
             response = result.response
             self.dialect.answered = True
-        calls.append(Call(body, response, attempts, time.monotonic() - began, asking.number))
+            if tries:
+                self.delivery.keep(question, outcome)
+        spent = time.monotonic() - began
+        calls.append(Call(body, response, attempts, spent, asking.number, question.key, kept=not tries))
         return result
 
     def _learns(self, outcome: HTTPReply | TransportFailure, body: Request, form: Form | None) -> bool:

@@ -9,8 +9,10 @@ import orjson
 
 from assay_sdk.engine.endpoint import Endpoint
 from assay_sdk.engine.errors import TransportFailure
+from assay_sdk.engine.gate import Gate
 from assay_sdk.engine.pace import AWAY, OVERLOADED, RETRIED, Pace, Retry, Waiting, asked_wait
-from assay_sdk.engine.result import Failure, ScoreState
+from assay_sdk.engine.replies import Kept, Question, Replies, key_of
+from assay_sdk.engine.result import Calls, Failure, ScoreState
 from assay_sdk.engine.spell import Spell
 from assay_sdk.engine.transport import HTTPReply, Transport
 
@@ -29,19 +31,44 @@ class Delivery:
     retry: Retry
     waiting: Waiting
     spell: Spell
+    gate: Gate
+    replies: Replies
+
+    def question(self, url: str, body: bytes, calls: Calls, *draw: int) -> Question:
+        """What is about to be asked about a row; `draw` tells apart what is asked several times."""
+        key = key_of(url, self.endpoint.headers, body, draw)
+        if again := calls.asks(key):
+            key = key_of(url, self.endpoint.headers, body, (*draw, again))
+        return Question(key, calls.row, self.endpoint.model, self.endpoint.address)
+
+    async def answer(self, question: Question, url: str, body: bytes) -> tuple[HTTPReply | TransportFailure, int]:
+        """The reply that is kept, after no attempt; otherwise what comes of posting."""
+        kept = await self.replies.find(question)
+        return await self.post(url, body) if kept is None else (HTTPReply(kept.status, {}, kept.body), 0)
+
+    def keep(self, question: Question, outcome: HTTPReply | TransportFailure) -> None:
+        """Have a reply kept."""
+        if isinstance(outcome, HTTPReply):
+            self.replies.keep(question, Kept(outcome.status, self.endpoint.without_key(outcome.body)))
 
     async def post(self, url: str, body: bytes) -> tuple[HTTPReply | TransportFailure, int]:
         """Post until there is a reply to go by, or no use in going on. The attempts made are counted."""
-        attempt = 0
+        attempt = let_off = 0
         while True:
             probe = self.spell.on and await self.spell.passed(self.waiting)
             try:
                 async with self.pace.slot():
                     if self.spell.on and not probe and not self.spell.lost:
                         continue  # it went away while this row stood in the queue
+                    await self.gate.admit(self.waiting, len(body))
                     attempt += 1
                     outcome = await self._once(url, body)
-                wait = self._wait_after(outcome, attempt)
+                wait = again = self.gate.saw(outcome)
+                if again is None:
+                    wait = self._wait_after(outcome, attempt - let_off)
+                else:
+                    let_off += 1
+                    self._let_off(again)
             finally:
                 if probe:
                     self.spell.hand_on()
@@ -50,6 +77,12 @@ class Delivery:
             if wait:
                 await self.waiting.sleep(wait)
 
+    def _let_off(self, wait: float) -> None:
+        """The gate knows when to ask the server again, which is there."""
+        self.spell.answered()
+        if wait:
+            self.pace.refused()
+
     @property
     def hopeless(self) -> bool:
         """Whether further rows would fare no better: it never worked, or has been away for too long."""
@@ -57,21 +90,24 @@ class Delivery:
 
     async def _once(self, url: str, body: bytes) -> HTTPReply | TransportFailure:
         headers, timeout = self.endpoint.headers, self.endpoint.timeout
+        outcome: HTTPReply | TransportFailure
         try:
-            return await self.transport.post(url, headers=headers, body=body, timeout=timeout)
+            outcome = await self.transport.post(url, headers=headers, body=body, timeout=timeout)
         except TransportFailure as failure:
-            return failure
+            outcome = failure
+        return outcome
 
     def unreachable(self, failure: TransportFailure) -> Failure:
         """What a call without a reply means for the row."""
-        hopeless = failure.kind in ("dns", "connect", "tls") or not failure.temporary
+        silent = failure.kind == "timeout" and not self.pace.proven
+        hopeless = failure.kind in ("dns", "connect", "tls") or silent or not failure.temporary
         text = f"The {self.endpoint.role} cannot be asked: {failure}"
         return Failure(ScoreState.TRANSPORT, text, hopeless, f"{failure.kind} {failure}")
 
     def _wait_after(self, outcome: HTTPReply | TransportFailure, attempt: int) -> float | None:
         """Seconds until the next attempt, None if this was the last. 0 within a spell: its end is waited for."""
         if isinstance(outcome, TransportFailure):
-            if not outcome.temporary:
+            if not outcome.temporary or (outcome.kind == "timeout" and not self.retry.after_silence):
                 return None
             away, shaky = self.pace.proven and outcome.kind in ("connect", "dns"), outcome.kind == "protocol"
             asked, why = 0.0, str(outcome)

@@ -10,7 +10,7 @@ from assay_sdk.engine.judge import Judge, judge_settings
 from assay_sdk.engine.llm_judge import LLMJudgeMetric
 from assay_sdk.engine.logprobs import Token, distribution, place_of, tokens_of
 from assay_sdk.engine.request import RequestSettings, merged
-from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
+from assay_sdk.engine.result import Calls, Failure, Row, Score, ScoreState
 from assay_sdk.engine.scores import EXPECTATION_PARTS, JudgeScore, legal_values
 
 NO_LOGPROBS = "The judge's server gives no log probabilities, which an expectation in mode 'require' needs."
@@ -41,7 +41,7 @@ class ExpectingJudge(Judge):
         self._without = _without_logprobs(caller)
         self._refused = False
 
-    async def ask(self, rendered: Any, calls: list[Call], asking: Asking = FIRST) -> Answer | Failure:
+    async def ask(self, rendered: Any, calls: Calls, asking: Asking = FIRST) -> Answer | Failure:
         """As any judge is asked; in mode `prefer` a server that refuses to give log probabilities is spared them."""
         prefers = self._wanted.mode == "prefer"
         if not (prefers and self._refused):

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 
-from assay_sdk.engine.pace import Stopped, Waiting
+from assay_sdk.engine.pace import Parallelism, Stopped, Waiting
 from assay_sdk.engine.result import Row, RowScore
 
 Stop = Callable[[], bool] | asyncio.Event
@@ -26,11 +26,12 @@ class Flight:
         score: Callable[[Row], Awaitable[RowScore]],
         *,
         waiting: Waiting,
-        parallelism: int,
+        parallelism: Parallelism,
         limit: int | None,
         stop: Stop | None,
     ) -> None:
         waiting.changed = self._make_room
+        parallelism.on_change(self._make_room)
         self.waiting = waiting
         self._rows = _read(rows)
         self._score = score
@@ -146,9 +147,9 @@ class Flight:
         """Whether another row may begin; `beside`: in the place of one that has just landed."""
         tasks = len(self._tasks) - beside
         return (
-            tasks - self.waiting.rows < self._parallelism
-            and tasks < 2 * self._parallelism
-            and len(self._landed) < self._parallelism
+            tasks - self.waiting.rows < self._parallelism.value
+            and tasks < 2 * self._parallelism.value
+            and len(self._landed) < self._parallelism.value
         )
 
     def _make_room(self) -> None:

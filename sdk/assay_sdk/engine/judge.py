@@ -16,7 +16,7 @@ from assay_sdk.engine.parse import never_readable, reader_of
 from assay_sdk.engine.prompt import default_prompt
 from assay_sdk.engine.reply import arguments_of, message_of, verdict_in
 from assay_sdk.engine.request import RequestSettings
-from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
+from assay_sdk.engine.result import Calls, Failure, Row, Score, ScoreState
 from assay_sdk.engine.scores import RubricScore
 from assay_sdk.engine.template import Context, compile_template
 
@@ -52,7 +52,7 @@ class Judge:
         else:
             self._render = compile_template(metric.prompt_template)
 
-    async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> tuple[list[Score], Failure | None]:
+    async def score(self, row: Row, sample: Mapping[str, Any], calls: Calls) -> tuple[list[Score], Failure | None]:
         """The row's scores, and what kept the judge from giving them, if anything did. Its call is added to `calls`."""
         prompt = self.prompt(row, sample)
         if isinstance(prompt, Failure):
@@ -85,7 +85,7 @@ class Judge:
         except TemplateFailure as error:
             return Failure.of_template(row, error)
 
-    async def ask(self, rendered: Any, calls: list[Call], asking: Asking = FIRST) -> Answer | Failure:
+    async def ask(self, rendered: Any, calls: Calls, asking: Asking = FIRST) -> Answer | Failure:
         """Put a rendered template to the judge."""
         return await self._caller.ask(rendered, calls, asking)
 

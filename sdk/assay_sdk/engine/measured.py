@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator
 
 from assay_sdk.engine.errors import TemplateFailure
-from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
+from assay_sdk.engine.result import Calls, Failure, Row, Score, ScoreState
 from assay_sdk.engine.template import Context, compile_template
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Measuring:
         self._names = names
         self._measure = measure
 
-    async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> tuple[list[Score], Failure | None]:
+    async def score(self, row: Row, sample: Mapping[str, Any], calls: Calls) -> tuple[list[Score], Failure | None]:
         """The row's scores, and what kept it from being scored, if anything did."""
         try:
             return self._measure(context_of(row, sample)), None

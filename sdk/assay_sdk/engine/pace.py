@@ -64,6 +64,25 @@ class Waiting:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class Parallelism:
+    """How many rows a run has in hand at once. It may be changed while the run goes on."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+        self._listeners: list[Callable[[], None]] = []
+
+    def change(self, value: int) -> None:
+        """From now on as many; rows beyond it that have begun are finished."""
+        if value != self.value:
+            self.value = value
+            for listener in self._listeners:
+                listener()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have ``listener`` called after each change."""
+        self._listeners.append(listener)
+
+
 class Pace:
     """The calls in flight to one model, at most `limit` of them."""
 
@@ -102,6 +121,14 @@ class Pace:
         self.limit = min(float(self.ceiling), self.limit + PLACES_PER_SUCCESS)
         self._wake()
 
+    def resize(self, ceiling: int) -> None:
+        """Allow as many calls from now on; a server that wanted fewer is asked to take more, step by step."""
+        if self.limit >= self.ceiling:
+            self.limit = float(ceiling)
+        self.ceiling = ceiling
+        self.limit = min(self.limit, float(ceiling))
+        self._wake()
+
     def _wake(self) -> None:
         free = int(self.limit) - self.in_flight
         while self._queue and free > 0:
@@ -126,6 +153,8 @@ class Retry:
     longest_asked: float = 120.0
     probe: float = 5.0
     away: float = 600.0
+    after_silence: bool = False
+    """Whether to ask again after a call that was silent for all its time; another may cost as much once more."""
 
     def wait(self, attempt: int, *, patient: bool = False, asked: float = 0.0) -> float | None:
         """Seconds to wait after the given attempt (counted from 1), or None to give up."""

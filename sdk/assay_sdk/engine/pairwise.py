@@ -9,7 +9,7 @@ from assay_sdk.engine.errors import TemplateFailure
 from assay_sdk.engine.judge import Judge
 from assay_sdk.engine.pairwise_metric import CONSISTENT, POSITION, PREFERENCE, PairwiseMetric, as_template
 from assay_sdk.engine.request import as_text
-from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
+from assay_sdk.engine.result import Calls, Failure, Row, Score, ScoreState
 from assay_sdk.engine.scores import RubricScore
 from assay_sdk.engine.template import compile_template
 from assay_sdk.engine.votes import Verdict, together
@@ -32,7 +32,7 @@ class Pairwise:
             wanted["question"] = metric.question
         self._render = compile_template({name: as_template(source) for name, source in wanted.items()})
 
-    async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> Verdict:
+    async def score(self, row: Row, sample: Mapping[str, Any], calls: Calls) -> Verdict:
         """The comparison of a row: A is shown first in one call and second in the other."""
         try:
             shown = self._render({**row.item, **sample, "item": row.item, "sample": sample})
@@ -41,8 +41,8 @@ class Pairwise:
             return self.unscored(failure), failure
         shown = {name: as_text(value) for name, value in shown.items()}
         a, b = shown.pop("a"), shown.pop("b")
-        first: list[Call] = []
-        second: list[Call] = []
+        first = calls.branch()
+        second = calls.branch()
         (straight, failed), (swapped, failed_too) = await together(
             [
                 self._judge.score(row, {**sample, **shown, "first": a, "second": b}, first),

@@ -6,7 +6,7 @@ from typing import Any
 
 from assay_sdk.engine.judge import Judge
 from assay_sdk.engine.methods import PanelMetric
-from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
+from assay_sdk.engine.result import Calls, Failure, Row, Score, ScoreState
 from assay_sdk.engine.votes import Verdict, combined, together, unscored
 
 
@@ -17,9 +17,9 @@ class Panel:
         self.metric = metric
         self._judges = judges
 
-    async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> Verdict:
+    async def score(self, row: Row, sample: Mapping[str, Any], calls: Calls) -> Verdict:
         """The scores that the judges come to, then each judge's own; the first failure where none could be given."""
-        made: list[list[Call]] = [[] for _ in self._judges]
+        made = [calls.branch() for _ in self._judges]
         verdicts = await together(
             [judge.score(row, sample, own) for judge, own in zip(self._judges, made, strict=True)]
         )

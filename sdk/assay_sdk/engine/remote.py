@@ -16,7 +16,7 @@ from assay_sdk.engine.jsonpath import compile_path
 from assay_sdk.engine.measured import TemplateFields, context_of, scored, unread
 from assay_sdk.engine.metric import Metric
 from assay_sdk.engine.model import Address, SecretRef
-from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
+from assay_sdk.engine.result import Call, Calls, Failure, Row, Score, ScoreState
 from assay_sdk.engine.scores import JSONScoreParser, RemoteScore, RubricScore
 from assay_sdk.engine.template import Template, compile_template
 from assay_sdk.engine.transport import HTTPReply
@@ -110,7 +110,7 @@ class Remote:
         self._delivery = delivery
         self._readers = [_reader_of(score) for score in scores]
 
-    async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> tuple[list[Score], Failure | None]:
+    async def score(self, row: Row, sample: Mapping[str, Any], calls: Calls) -> tuple[list[Score], Failure | None]:
         """The row's scores, and what kept the service from giving them, if anything did. The call goes to `calls`."""
         try:
             body = self._body(context_of(row, sample))
@@ -118,10 +118,15 @@ class Remote:
             failure = Failure.of_template(row, error)
             return self.unscored(failure), failure
         began = time.monotonic()
-        outcome, attempts = await self._delivery.post(self._url, encoded(body))
+        asked = encoded(body)
+        question = self._delivery.question(self._url, asked, calls)
+        outcome, attempts = await self._delivery.answer(question, self._url, asked)
         value = self._value(outcome)
         told = isinstance(value, Failure)
-        calls.append(Call(body, None if told else value, attempts, time.monotonic() - began))
+        if attempts and not told:
+            self._delivery.keep(question, outcome)
+        spent = time.monotonic() - began
+        calls.append(Call(body, None if told else value, attempts, spent, key=question.key, kept=not attempts))
         if isinstance(value, Failure):
             return self.unscored(value), value
         return [read(value) for read in self._readers], None

@@ -1,5 +1,6 @@
 """What a run produces: values, one row score per row, with a reason for every score that is missing."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -63,12 +64,34 @@ class Call:
     attempts: int
     seconds: float
     asking: int = 1
+    key: bytes = b""
+    """Under which the reply is kept; empty where it is not."""
+    kept: bool = False
+    """Whether the reply came from what was kept: nothing was paid for it."""
 
     @property
     def usage(self) -> dict[str, Any] | None:
         """The token counts the server reported, if any."""
         usage = self.response.get("usage") if isinstance(self.response, dict) else None
         return usage if isinstance(usage, dict) else None
+
+
+class Calls(list[Call]):
+    """The calls about one row, in the order in which they ended."""
+
+    def __init__(self, row: int, *, asked: Counter[bytes] | None = None) -> None:
+        super().__init__()
+        self.row = row
+        self._asked: Counter[bytes] = Counter() if asked is None else asked
+
+    def branch(self) -> "Calls":
+        """Return an empty list of calls about the same row, for what is asked side by side."""
+        return Calls(self.row, asked=self._asked)
+
+    def asks(self, key: bytes) -> int:
+        """Note that a question is asked, and return how often it was before, by another metric for one."""
+        self._asked[key] += 1
+        return self._asked[key] - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +123,8 @@ class RowScore:
     metrics: dict[str, list[Score]]
     calls: list[Call] = field(default_factory=list)
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    doubtful: tuple[bytes, ...] = ()
+    """The keys of the kept replies that led to no score: who asks the row again will want others."""
 
     @property
     def errors(self) -> dict[str, str]:

@@ -14,8 +14,10 @@ from assay_sdk.engine.endpoint import Endpoint
 from assay_sdk.engine.errors import RunAborted
 from assay_sdk.engine.flight import Flight, Rows, Stop
 from assay_sdk.engine.forms import FormState
+from assay_sdk.engine.gate import Gate, Gates, open_gates
 from assay_sdk.engine.keys import keys_from_environment
-from assay_sdk.engine.pace import Pace, Retry, Waiting
+from assay_sdk.engine.pace import Pace, Parallelism, Retry, Waiting
+from assay_sdk.engine.replies import NoReplies, Replies
 from assay_sdk.engine.request import RequestSettings
 from assay_sdk.engine.result import RowScore
 from assay_sdk.engine.scoring import TARGET, Scoring
@@ -49,6 +51,9 @@ async def evaluate(
     timeout: float = TIMEOUT_SECONDS,
     retry: Retry | None = None,
     on_waiting: OnWaiting | None = None,
+    parallelism: Parallelism | None = None,
+    replies: Replies | None = None,
+    gates: Gates = open_gates,
 ) -> AsyncGenerator[RowScore, None]:
     """Score rows with metrics, and yield each row's scores as soon as they are done, in any order.
 
@@ -56,24 +61,30 @@ async def evaluate(
     `stop` is set no further row begins: calls in flight are finished, rows waiting for a retry are left out. Raises
     RunAborted when the run cannot succeed as it is set up, after all finished rows have been yielded. A model that is
     away for a while is waited for; `on_waiting` is told why, and None when the run goes on.
+
+    `parallelism` takes the place of the configuration's and may be changed meanwhile. A reply that `replies` holds is
+    not asked for again. `gates` let calls out at the pace that an endpoint allows to several runs together.
     """
     config = config or RunConfig()
+    parallelism = parallelism or Parallelism(config.parallelism)
     async with _opened(transport) as wire:
         lines = Lines(
             transport=wire,
             api_keys=api_keys or {},
             forms=FormState() if forms is None else forms,
-            parallelism=config.parallelism,
+            parallelism=parallelism,
             retry=retry or Retry(),
             timeout=timeout,
             on_waiting=on_waiting or (lambda why: None),
+            replies=replies or NoReplies(),
+            gates=gates,
         )
         scoring = _scoring(metrics, lines, config, target, prompt_template)
         flight = Flight(
             rows,
             scoring.score,
             waiting=lines.waiting,
-            parallelism=config.parallelism,
+            parallelism=parallelism,
             limit=config.limit_samples,
             stop=stop,
         )
@@ -147,12 +158,14 @@ class Lines:
     transport: Transport
     api_keys: Mapping[str, str] = field(repr=False)
     forms: FormState
-    parallelism: int
+    parallelism: Parallelism
     retry: Retry
     timeout: float
     waiting: Waiting = field(default_factory=Waiting)
     on_waiting: OnWaiting = lambda why: None
-    _paces: dict[str, tuple[Pace, Spell]] = field(default_factory=dict)
+    replies: Replies = field(default_factory=NoReplies)
+    gates: Gates = open_gates
+    _ways: dict[str, tuple[Pace, Spell, Gate]] = field(default_factory=dict)
 
     def caller(
         self,
@@ -173,13 +186,18 @@ class Lines:
     def delivery(self, endpoint: Endpoint, retry: Retry | None = None) -> Delivery:
         """The way to an endpoint, at the pace of all who call it."""
         name = f"{endpoint.model} at {endpoint.address}"
-        if name not in self._paces:
-            self._paces[name] = Pace(self.parallelism), self._spell()
-        pace, spell = self._paces[name]
-        return Delivery(endpoint, self.transport, pace, retry or self.retry, self.waiting, spell)
+        if name not in self._ways:
+            self._ways[name] = self._pace(), self._spell(), self.gates(endpoint)
+        pace, spell, gate = self._ways[name]
+        return Delivery(endpoint, self.transport, pace, retry or self.retry, self.waiting, spell, gate, self.replies)
+
+    def _pace(self) -> Pace:
+        pace = Pace(self.parallelism.value)
+        self.parallelism.on_change(lambda: pace.resize(self.parallelism.value))
+        return pace
 
     def _spell(self) -> Spell:
-        whole_round = max(4, min(self.parallelism, 16))
+        whole_round = max(4, min(self.parallelism.value, 16))
         return Spell(whole_round, self.retry.away, self.retry.base, self.retry.probe, self.on_waiting)
 
 

@@ -8,7 +8,7 @@ from assay_sdk.engine.caller import Answer, Caller
 from assay_sdk.engine.judge import Judge
 from assay_sdk.engine.methods import SelfConsistencyMetric
 from assay_sdk.engine.reply import finish_reason_of, text_of
-from assay_sdk.engine.result import Call, Failure, Row, Score, ScoreState
+from assay_sdk.engine.result import Calls, Failure, Row, Score, ScoreState
 from assay_sdk.engine.votes import Verdict, combined, together, unscored
 
 
@@ -25,13 +25,16 @@ class Samples:
         self._caller = caller
         self._at_once = metric.one_call
 
-    async def score(self, row: Row, sample: Mapping[str, Any], calls: list[Call]) -> Verdict:
+    async def score(self, row: Row, sample: Mapping[str, Any], calls: Calls) -> Verdict:
         """The scores that the samples come to, and why there are none, if every sample failed for a reason."""
         prompt = self._judge.prompt(row, sample)
         if isinstance(prompt, Failure):
             return self.unscored(prompt), prompt
         verdicts = await self._several(row, sample, prompt, calls) if self._at_once else []
-        asks = [self._one(row, sample, prompt, number) for number in range(len(verdicts), self.metric.samples)]
+        asks = [
+            self._one(row, sample, prompt, calls.branch(), number)
+            for number in range(len(verdicts), self.metric.samples)
+        ]
         for verdict, made in await together(asks):
             verdicts.append(verdict)
             calls += made
@@ -51,7 +54,7 @@ class Samples:
             for score in unscored(lost.name, lost.label, lost.state, lost.reason)
         ]
 
-    async def _several(self, row: Row, sample: Mapping[str, Any], prompt: Any, calls: list[Call]) -> list[Verdict]:
+    async def _several(self, row: Row, sample: Mapping[str, Any], prompt: Any, calls: Calls) -> list[Verdict]:
         """As many samples as the server gives for one call; none if it refused to."""
         outcome = await self._with({"n": self.metric.samples}).ask(prompt, calls)
         if isinstance(outcome, Failure):
@@ -66,11 +69,13 @@ class Samples:
         answers = [_answer(outcome.response, choice) for choice in choices[: self.metric.samples]] or [outcome]
         return [self._judge.read(row, sample, answer) for answer in answers]
 
-    async def _one(self, row: Row, sample: Mapping[str, Any], prompt: Any, number: int) -> tuple[Verdict, list[Call]]:
-        calls: list[Call] = []
+    async def _one(
+        self, row: Row, sample: Mapping[str, Any], prompt: Any, calls: Calls, number: int
+    ) -> tuple[Verdict, Calls]:
         seed = self._caller.settings.params.get("seed")
         # The same seed would only bring the same sample again.
         caller = self._with({"seed": seed + number}) if isinstance(seed, int) else self._caller
+        caller = replace(caller, draw=number)
         verdict = await self._judge.settled(row, sample, lambda asking: caller.ask(prompt, calls, asking))
         return verdict, calls
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from assay_sdk.engine.failfast import FailFast
-from assay_sdk.engine.result import Call, Failure, Row, RowScore, Score, ScoreState
+from assay_sdk.engine.result import Calls, Failure, Row, RowScore, Score, ScoreState
 from assay_sdk.engine.target import Target, stored_sample
 
 TARGET = "target"
@@ -14,9 +14,7 @@ TARGET = "target"
 class Scorer(Protocol):
     """A metric that is ready to score rows."""
 
-    async def score(
-        self, row: Row, sample: Mapping[str, Any], calls: list[Call]
-    ) -> tuple[list[Score], Failure | None]: ...
+    async def score(self, row: Row, sample: Mapping[str, Any], calls: Calls) -> tuple[list[Score], Failure | None]: ...
 
     def unscored(self, failure: Failure) -> list[Score]: ...
 
@@ -32,22 +30,28 @@ class Scoring:
 
     async def score(self, row: Row) -> RowScore:
         """The row score of a row, failed or not."""
-        calls: list[Call] = []
+        calls = Calls(row.index)
+        doubtful: list[bytes] = []
         scores: dict[str, list[Score]] = {}
         failures: dict[str, Failure] = {}
         sample, missing = await self._target.sample(row, calls) if self._target else (stored_sample(row), None)
         self._watch(TARGET, missing)
+        if missing:
+            doubtful += [call.key for call in calls if call.key]
         for key, scorer in self._scorers.items():
             if missing:
                 # A judge asked about an answer that does not exist would be paid for a number that means nothing.
                 failure: Failure | None = replace(missing, kind=ScoreState.SKIPPED)
                 scores[key] = scorer.unscored(replace(missing, kind=ScoreState.SKIPPED))
             else:
+                before = len(calls)
                 scores[key], failure = await scorer.score(row, sample, calls)
                 self._watch(key, failure)
+                if any(score.state is not ScoreState.SCORED for score in scores[key]):
+                    doubtful += [call.key for call in calls[before:] if call.key]
             if failure:
                 failures[key] = failure
-        return RowScore(row.index, row.item, sample, scores, calls, failures)
+        return RowScore(row.index, row.item, sample, scores, calls, failures, tuple(doubtful))
 
     def _watch(self, name: str, failure: Failure | None) -> None:
         watch = self._watches.get(name)

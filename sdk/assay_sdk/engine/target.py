@@ -7,7 +7,7 @@ from assay_sdk.engine.errors import TemplateFailure
 from assay_sdk.engine.names import AnswerSample
 from assay_sdk.engine.reply import message_of, split_thinking, without_thinking
 from assay_sdk.engine.request import RequestSettings
-from assay_sdk.engine.result import Call, Failure, Row, ScoreState
+from assay_sdk.engine.result import Calls, Failure, Row, ScoreState
 from assay_sdk.engine.spec import Model, Reasoning, RunConfigAsAsked, RunConfigOnlineModel
 from assay_sdk.engine.template import compile_template
 
@@ -38,7 +38,7 @@ class Target:
         self._caller = caller
         self._reasoning = reasoning
 
-    async def sample(self, row: Row, calls: list[Call]) -> tuple[Sample, Failure | None]:
+    async def sample(self, row: Row, calls: Calls) -> tuple[Sample, Failure | None]:
         """The sample of a row, and what kept the target from giving one, if anything did."""
         try:
             outcome = await self._caller.ask(self._render({**row.item, "item": row.item}), calls)
