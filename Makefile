@@ -42,12 +42,13 @@ chaos: $(DEV_STAMP)  ## kill the platform's parts, many times more than make tes
 compat: $(DEV_STAMP)  ## drive a running platform with the real clients
 	$(BIN)/python tests/compat/run.py $(addprefix --only ,$(ONLY))
 
-lint: $(DEV_STAMP)  ## ruff, types, import rules, migrations
+lint: $(DEV_STAMP)  ## ruff, types, import rules, migrations, openapi.json
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	mkdir -p .types && ln -sfn .. .types/assay && $(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_import_name.py tests/test_layers.py
 	ASSAY_DATA_DIR=.lint-data $(BIN)/python manage.py makemigrations --check --dry-run
+	ASSAY_DATA_DIR=.lint-data $(BIN)/python manage.py openapi --check
 
 bench: $(DEV_STAMP)  ## measure; writes benchmarks/results.md
 	$(BIN)/python -m benchmarks

@@ -13,6 +13,10 @@ def main() -> None:
             os.environ["ASSAY_DATA_DIR"] = sys.argv[position + 1]
         elif word.startswith("--data-dir="):
             os.environ["ASSAY_DATA_DIR"] = word.partition("=")[2]
+    if sys.argv[1:2] == ["serve"]:
+        from assay.platform import supervisor  # does without Django, and so without its memory
+
+        sys.exit(supervisor.main(sys.argv[2:]))
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -43,7 +43,7 @@ class Endpoint(APIView):
 
 def wire_time(moment: datetime) -> str:
     """Return the time as the contracts write it: UTC, microseconds, no zone (platform-v2 section 2)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 WireTime = Annotated[datetime, PlainSerializer(wire_time, return_type=str)]
@@ -155,7 +155,15 @@ def django_request(request: Request) -> HttpRequest:
     return request._request
 
 
+def only(rows: QuerySet[D]) -> D | None:
+    """Return the one row that there can be, or None: ``first()``, without the sorting that it would ask for."""
+    return next(iter(rows[:1]), None)
+
+
 # Pages
+
+DEEP = 1000
+"""So many entries before it make a page a deep one."""
 
 
 class Page(BaseModel):
@@ -206,20 +214,31 @@ class Listing:
         self.omit_null = omit_null
         self.verbatim = frozenset(verbatim)
 
-    def reply(self, request: Request, rows: QuerySet[D], wire: Callable[[D], dict[str, Any]]) -> Response:
-        """Return one page of ``rows``, filtered and sorted as the query asks."""
+    def reply(
+        self,
+        request: Request,
+        rows: QuerySet[D],
+        wire: Callable[[D], dict[str, Any]],
+        total_of_all: Callable[[], int] | None = None,
+    ) -> Response:
+        """Return one page of ``rows``, filtered and sorted as the query asks.
+
+        ``total_of_all`` says how many ``rows`` there are where nothing is filtered; by default they are counted.
+        """
         asked = read_query(request, self.page)
         echo: dict[str, Any] = {}
         if self.filters:
             wanted = read_filter(request.query_params, self.filters, rows)
-            rows = rows.filter(wanted.q)
+            if wanted.q:
+                rows, total_of_all = rows.filter(wanted.q), None
             echo = {"sort": asked.sort} | ({"filter": wanted.echo} if wanted.echo or not self.omit_null else {})
         order = asked.sort if self.sorts else self.default_sort
         sign, name = ("-", order[1:]) if order.startswith("-") else ("", order)
-        total = rows.count()
+        total = (total_of_all or rows.count)()
         start = (asked.page - 1) * asked.page_size
         ordered = rows.order_by(sign + self.sorts.get(name, name), sign + "pk")
-        found = [wire(row) for row in ordered[start : start + asked.page_size]] if start < total else []
+        page = page_of_rows(ordered, start, asked.page_size) if start < total else ()
+        found = [wire(row) for row in page]
         return Response(
             {
                 "data": [without_nulls(entry, self.verbatim) for entry in found] if self.omit_null else found,
@@ -233,6 +252,14 @@ class Listing:
                 **echo,
             }
         )
+
+
+def page_of_rows(ordered: QuerySet[D], start: int, size: int) -> QuerySet[D]:
+    """Return the rows from ``start`` on. On the way to a deep page nothing but keys is read."""
+    if start < DEEP:
+        return ordered[start : start + size]
+    keys = ordered.values("pk")[start : start + size]
+    return ordered.filter(pk__in=keys)
 
 
 def without_nulls(entry: Any, verbatim: Collection[str] = ()) -> Any:

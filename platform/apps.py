@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from assay.platform import supervised
 
 
 class PlatformConfig(AppConfig):
@@ -6,4 +9,7 @@ class PlatformConfig(AppConfig):
     verbose_name = "Platform"
 
     def ready(self) -> None:
-        from assay.platform import celery, checks  # noqa: F401  the Celery app that @shared_task binds to
+        supervised.travel_light()
+        from assay.platform import celery, checks, counts  # noqa: F401  the Celery app that @shared_task binds to
+
+        post_migrate.connect(counts.keep_counting, sender=self)

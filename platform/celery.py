@@ -1,16 +1,20 @@
 """The Celery app. Messages carry an id and nothing else; the database is the truth (docs/architecture.md)."""
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from celery import Celery
-from celery.beat import Scheduler, Service
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assay.platform.settings")
 
 from django.conf import settings
+from django.db import close_old_connections
+from django.utils.module_loading import import_string
 
+logger = logging.getLogger(__name__)
 app = Celery("assay")
 
 
@@ -48,16 +52,33 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
     timezone="UTC",
-    beat_schedule={
-        "find idle jobs": {"task": "assay.jobs.tasks.sweep", "schedule": 2.0, "options": {"expires": 2.0}},
-        "remove orphaned blobs": {"task": "assay.filesets.tasks.sweep", "schedule": 3600.0},
-    },
 )
 app.autodiscover_tasks(["assay.filesets", "assay.jobs"])
 
 
-def start_sweeps() -> Callable[[], None]:
-    """Run the beat schedule in a thread of this process; returns what stops it. Several at once do no harm."""
-    beat = Service(app, scheduler_cls=Scheduler)
-    threading.Thread(target=beat.start, kwargs={"embedded_process": False}, name="sweeps", daemon=True).start()
-    return beat.stop
+SWEEPS = {
+    "assay.jobs.tasks.sweep": 2.0,
+    "assay.platform.counts.fold": 60.0,
+    "assay.jobs.tasks.tidy": 600.0,
+    "assay.filesets.tasks.sweep": 3600.0,
+}
+"""Seconds between one sweep and the next."""
+
+
+def start_sweeps() -> None:
+    """Sweep in threads of this process for as long as it lives. Several at once do no harm.
+
+    Not through the broker: what finds the work that the broker has lost must not wait for it, nor for a free worker.
+    """
+    for name, seconds in SWEEPS.items():
+        threading.Thread(target=_repeat, args=(import_string(name), seconds), name=name, daemon=True).start()
+
+
+def _repeat(sweep: Callable[[], object], seconds: float) -> None:
+    while True:
+        time.sleep(seconds)
+        try:
+            sweep()
+        except Exception:  # whatever it is, the next one may do better
+            logger.exception("a sweep failed; the next one is in %s s", seconds)
+        close_old_connections()

@@ -20,7 +20,7 @@ import logging
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -110,7 +110,11 @@ def envelope(error: Exception, context: dict[str, Any]) -> Response:
             return Response({"detail": "Not Found"}, status=404)
         case RequestDataTooBig():
             return Response({"detail": "The request body is larger than this server takes."}, status=413)
-        case OperationalError() if "locked" in str(error):
-            return Response({"detail": "The database is busy; try again."}, status=503, headers={"Retry-After": "1"})
+        case OperationalError() | InterfaceError():
+            busy = "locked" in str(error)
+            if not busy:
+                logger.error("the database is away: %s", str(error).partition("\n")[0])
+            detail = f"The database is {'busy' if busy else 'away'}; try again."
+            return Response({"detail": detail}, status=503, headers={"Retry-After": "1"})
     logger.error("unexpected error in %s", type(context.get("view")).__name__, exc_info=error)
     return Response(UNEXPECTED, status=500)

@@ -1,15 +1,19 @@
 """Whether the platform answers (live), can work (ready), and what it consists of (platform-v2 section 3)."""
 
 import logging
+import pkgutil
+from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
 from django.db import Error, connection
-from drf_spectacular.utils import extend_schema
+from django.db.migrations.recorder import MigrationRecorder
 from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.platform.api import Endpoint
+from assay.platform.openapi import extend_schema
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +62,17 @@ def database_answers() -> bool:
         return False
 
 
+def missing_migrations() -> set[tuple[str, str]]:
+    """Return the migrations that are here but not in the database, each as app and name."""
+    here = {
+        (app.label, module.name)
+        for app in apps.get_app_configs()
+        for module in pkgutil.iter_modules([str(Path(app.path) / "migrations")])
+        if module.name[0] not in "_~"
+    }
+    return here - MigrationRecorder(connection).applied_migrations().keys()
+
+
 class Open(Endpoint):
     """An address that probes read without signing in."""
 
@@ -72,6 +87,9 @@ class Live(Open):
 
 
 class Ready(Open):
+    migrated = False
+    """Once it is so, it stays so for as long as the process lives."""
+
     @extend_schema(
         operation_id="ready",
         summary="Whether requests can be served",
@@ -80,7 +98,9 @@ class Ready(Open):
     )
     def get(self, request: Request) -> Response:
         if database_answers():
-            return Response({"status": "ready"})
+            Ready.migrated = Ready.migrated or not missing_migrations()
+            if Ready.migrated:
+                return Response({"status": "ready"})
         return Response({"status": "not ready"}, status=503)
 
 
@@ -104,4 +124,4 @@ class Status(Open):
 class ClusterInfo(Open):
     @extend_schema(operation_id="cluster_info", summary="Version", tags=["Health"], responses={200: ClusterInfoReply})
     def get(self, request: Request) -> Response:
-        return Response({"platform_version": settings.SPECTACULAR_SETTINGS["VERSION"], "revision": "release"})
+        return Response({"platform_version": settings.VERSION, "revision": "release"})

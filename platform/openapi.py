@@ -1,21 +1,103 @@
-"""The API's description of itself: ``/openapi.json``, and what views say about themselves with."""
+"""What views say about themselves, and the API's description as it is served: ``/openapi.json``.
 
-from functools import cache
-from typing import Any
+The words are those of drf-spectacular, but saying them needs nothing of it: they are kept on the view's methods.
+`openapi_document.py` makes the document of them (``manage.py openapi --write``), where drf-spectacular is installed.
+"""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+import orjson
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.contrib.pydantic import PydanticExtension
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent, get_doc
-from drf_spectacular.renderers import OpenApiJsonRenderer
-from drf_spectacular.utils import OpenApiParameter
 from pydantic import BaseModel
+from rest_framework.views import APIView
 
 from assay.platform.wire import ErrorReply
 
+DOCUMENT = Path(__file__).with_name("openapi.json")
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+View = TypeVar("View", bound=type[APIView])
+
 # What views say
+
+
+class OpenApiTypes(Enum):
+    """What a body is that no model describes."""
+
+    OBJECT = "object"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True)
+class OpenApiParameter:
+    """A parameter of an operation; ``type`` is a type of Python's."""
+
+    HEADER: ClassVar[Literal["header"]] = "header"
+
+    name: str
+    type: type
+    location: Literal["query", "header"] = "query"
+    required: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What one method of a view says about itself.
+
+    ``responses`` are models or ``OpenApiTypes`` by status, or by status and media type; ``request`` is one of them,
+    such by media type, or None where there is no body.
+    """
+
+    operation_id: str
+    summary: str
+    tags: Sequence[str]
+    responses: Mapping[Any, Any]
+    request: Any = None
+    parameters: Sequence[OpenApiParameter] = ()
+
+
+def extend_schema(**said: Any) -> Callable[[Method], Method]:
+    """Describe one method of a view, in the fields of ``Description``."""
+    description = Description(**said)
+
+    def note(method: Method) -> Method:
+        method.__dict__["description"] = description
+        return method
+
+    return note
+
+
+def extend_schema_view(**notes: Callable[[Any], Any]) -> Callable[[View], View]:
+    """Describe methods that a view inherits, each by its verb: ``get=extend_schema(…)``."""
+
+    def note(view: View) -> View:
+        for verb, describe in notes.items():
+            setattr(view, verb, describe(_own(getattr(view, verb))))
+        return view
+
+    return note
+
+
+def _own(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a copy to write on: the one that is inherited may be described otherwise elsewhere."""
+
+    @wraps(method)
+    def same(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return same
+
+
+def refusals(*statuses: int) -> dict[int, type[BaseModel]]:
+    """Return the part of ``responses`` for these refusals."""
+    return dict.fromkeys(statuses, ErrorReply)
+
 
 PAGE_QUERY = [
     OpenApiParameter("page", int, description="The first page is 1."),
@@ -34,62 +116,19 @@ CASCADE = [
     OpenApiParameter("cascade", bool, description="Delete what stands in the way first; refused while a job runs.")
 ]
 
-
-def refusals(*statuses: int) -> dict[int, type[BaseModel]]:
-    """Return the part of ``responses`` for these refusals."""
-    return dict.fromkeys(statuses, ErrorReply)
-
-
-class WireModels(PydanticExtension):  # type: ignore[no-untyped-call]
-    """Describes a pydantic model as it travels: what has a default may miss in a body, but is there in a reply."""
-
-    priority = 1
-
-    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = self.target.model_json_schema(
-            ref_template="#/components/schemas/{model}",
-            mode="validation" if direction == "request" else "serialization",
-        )
-        for name, part in schema.pop("$defs", {}).items():
-            component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part)  # type: ignore[no-untyped-call]
-            auto_schema.registry.register_on_missing(component)
-        return schema
-
-
-class WireSchema(AutoSchema):
-    """Describes an endpoint: its body is JSON unless it says otherwise, though no parser of DRF's reads it."""
-
-    def get_description(self) -> str:  # type: ignore[override]
-        # Not the class's own text, which may be inherited and is meant for its reader.
-        return str(get_doc(getattr(self.view, self.method.lower())))
-
-    def map_parsers(self) -> list[str]:
-        return super().map_parsers() or ["application/json"]
-
-
-class CallerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "assay.platform.auth.Caller"
-    name = "account"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "basic", "description": "Only where ASSAY_AUTH is on."}
-
-
 # What is served
 
 
 @cache
-def schema() -> dict[str, Any]:
-    """Return the OpenAPI document of every address; it is made once in a process."""
-    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    document: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return document
+def _document() -> bytes:
+    return DOCUMENT.read_bytes()
 
 
 @cache
-def _document() -> bytes:
-    rendered: bytes = OpenApiJsonRenderer().render(schema())
-    return rendered
+def schema() -> dict[str, Any]:
+    """Return the OpenAPI document of every address, as the views were when it was last written."""
+    document: dict[str, Any] = orjson.loads(_document())
+    return document
 
 
 def document(request: HttpRequest) -> HttpResponse:

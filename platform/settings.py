@@ -54,7 +54,15 @@ def _database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": parts.port or "",
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 20, "timeout": 20}, **dict(parse_qsl(parts.query))},
+        # A connection that a restart of the server has ended is found out before a request or a shard is given it.
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            # A worker's eight shards have three threads each.
+            "pool": {"min_size": 1, "max_size": 32, "timeout": 20},
+            # Whoever stands still within a transaction does not keep its locks: a shard is taken over in ten seconds.
+            "options": "-c idle_in_transaction_session_timeout=6000",
+            **dict(parse_qsl(parts.query)),
+        },
     }
 
 
@@ -73,18 +81,19 @@ DEBUG = False
 SECRET_KEY = os.environ.get("ASSAY_SECRET_KEY") or read_or_make(DATA_DIR / "keys" / "session.key")
 # With no sign-in, only requests that name this machine are answered: a web page that points its own host name here
 # (DNS rebinding) gets nothing.
-ALLOWED_HOSTS = _list("ASSAY_ALLOWED_HOSTS") or (["*"] if AUTH else ["localhost", "127.0.0.1", "[::1]"])
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+"""Always allowed: probes come by these names."""
+ALLOWED_HOSTS = [*(_list("ASSAY_ALLOWED_HOSTS") or (["*"] if AUTH else [])), *LOOPBACK]
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py finds the apps' admins: only the web server has any
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "drf_spectacular",
     "assay.platform",
     "assay.workspaces",
     "assay.secrets",
@@ -156,15 +165,16 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "assay.platform.renderer.AlwaysJSON",
     "DEFAULT_AUTHENTICATION_CLASSES": ["assay.platform.auth.Caller"],
     "DEFAULT_PERMISSION_CLASSES": ["assay.platform.auth.KnownCaller"],
-    "DEFAULT_SCHEMA_CLASS": "assay.platform.openapi.WireSchema",
+    "DEFAULT_SCHEMA_CLASS": "assay.platform.openapi_document.WireSchema",  # imported only to make the document
     "EXCEPTION_HANDLER": "assay.platform.errors.envelope",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
+VERSION = "0.1.0"
 SPECTACULAR_SETTINGS = {
     "TITLE": "Assay",
     "DESCRIPTION": "Judges LLM output with LLM judges, and checks the judges against people.",
-    "VERSION": "0.1.0",
+    "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

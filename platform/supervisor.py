@@ -1,34 +1,54 @@
-"""Runs the platform on one machine: web and worker as child processes, the periodic sweeps as a thread of its own."""
+"""Runs the platform on one machine: gets the database ready, then keeps the web server and the workers running.
 
-import ctypes
+They are child processes; this one only watches them, so it imports nothing that they do: no Django, no Celery.
+"""
+
+import argparse
 import fcntl
 import ipaddress
-import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import IO
 
-from django.conf import settings
-from django.core.management import call_command
-
-from assay.platform.celery import start_sweeps
-
-logger = logging.getLogger(__name__)
+from assay.platform import settings, supervised
 
 DRAIN_SECONDS = 30.0
-RESTART_PAUSE_SECONDS = 1.0
+QUICK_DEATH_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 5.0
 WEB_THREADS = 16
 
 
 class CannotServe(Exception):
     """The platform cannot start here; the message says why."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="beyond loopback sign-in is on, unless ASSAY_AUTH=off")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--data-dir", help="database, files and keys (default: ASSAY_DATA_DIR, else ./data)")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes")
+
+
+def main(words: list[str]) -> int:
+    """Do what ``manage.py serve`` with these words asks for; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="manage.py serve", description=__doc__)
+    add_arguments(parser)
+    asked = parser.parse_args(words)
+    try:
+        Supervisor(asked.host, asked.port, asked.workers).run()
+    except CannotServe as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 def loopback(host: str) -> bool:
@@ -40,13 +60,6 @@ def loopback(host: str) -> bool:
         return False
 
 
-def die_with_parent() -> None:
-    """In the child: ask Linux to end it when the supervisor is killed outright, so that no orphan keeps the port."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
 @dataclass
 class Child:
     name: str
@@ -54,13 +67,29 @@ class Child:
     env: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
+    quick_deaths: int = 0
+    """In a row."""
 
     def start(self) -> None:
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.argv, cwd=settings.ROOT, env=self.env, preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(
+            self.argv, cwd=settings.ROOT, env=self.env, preexec_fn=supervised.die_with_parent
+        )
 
     def ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
+
+    def buried(self) -> float:
+        """Return when the next one may start: at once, but after 1, 2, 4 s and so on if it dies again and again."""
+        assert self.process is not None
+        now = time.monotonic()
+        self.quick_deaths = self.quick_deaths + 1 if now - self.started < QUICK_DEATH_SECONDS else 0
+        pause = min(2.0 ** (self.quick_deaths - 2), LONGEST_PAUSE_SECONDS) if self.quick_deaths > 1 else 0.0
+        when = f" in {pause:.0f} s" if pause else ""
+        ending = f"{self.name} ended with code {self.process.returncode}"
+        print(f"{ending}; starting it again{when}", file=sys.stderr, flush=True)
+        self.process = None
+        return now + pause
 
     def signal(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -72,31 +101,52 @@ class Supervisor:
     host: str
     port: int
     workers: int
-    children: list[Child] = field(default_factory=list)
     stopping: bool = False
+    _kept: list[Child] = field(default_factory=list)
+    """The children that are to run; each is started again when it dies."""
+    _due: dict[str, float] = field(default_factory=dict)
+    """When those that died may start again, by name."""
+    _signals: SimpleQueue[int] = field(default_factory=SimpleQueue)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain. Raises ``CannotServe``."""
-        lock = self._lock_data_dir()
-        self._check_port()
-        call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask_to_stop)
-        self.children = [self._web(), *(self._worker(index) for index in range(self.workers))]
-        for child in self.children:
-            child.start()
-        stop_sweeps = start_sweeps()
-        print(f"Assay is starting on http://{self.host}:{self.port}", flush=True)
-        while not self.stopping:
-            self._restart_the_dead()
-            time.sleep(0.2)
-        stop_sweeps()
-        self._drain()
-        lock.close()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, self._note)
+        with self._lock_data_dir():
+            self._check_port()
+            if self._prepare():
+                for index in range(self.workers):
+                    self._keep(self._worker(index))
+                while not self.stopping:
+                    self._restart_the_dead()
+                    self._wait()
+            self._drain()
+
+    def _prepare(self) -> bool:
+        """Get the database ready while the web server loads: it waits with the first request until this is done.
+
+        Returns False when asked to stop meanwhile. Raises ``CannotServe``.
+        """
+        prepare = Child("prepare", [sys.executable, "manage.py", "prepare"], self._env())
+        with supervised.preparing(settings.DATA_DIR):
+            prepare.start()
+            self._keep(self._web())
+            print(f"Assay is starting on http://{self.host}:{self.port}", flush=True)
+            while not self.stopping and not prepare.ended():
+                self._restart_the_dead()
+                self._wait()
+        assert prepare.process is not None
+        if self.stopping:
+            prepare.signal(signal.SIGTERM)
+            prepare.process.wait()
+        elif prepare.process.returncode:
+            self._drain()
+            raise CannotServe("The database cannot be got ready; the reason is above.")
+        return not self.stopping
 
     def _lock_data_dir(self) -> IO[str]:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.STATIC_ROOT.mkdir(exist_ok=True)
         lock = Path(settings.DATA_DIR / "serve.lock").open("w")  # noqa: SIM115  held for as long as the process lives
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,7 +164,10 @@ class Supervisor:
                 raise CannotServe(f"Cannot listen on {self.host}:{self.port}: {error.strerror}.") from None
 
     def _env(self) -> dict[str, str]:
-        env = {**os.environ, "ASSAY_DATA_DIR": str(settings.DATA_DIR), "PYTHONPATH": str(settings.ROOT)}
+        folder = str(settings.DATA_DIR)
+        ours = {"ASSAY_DATA_DIR": folder, supervised.VARIABLE: folder, "PYTHONPATH": str(settings.ROOT)}
+        env = {**os.environ, **ours}
+        env.setdefault("MALLOC_ARENA_MAX", "2")  # else glibc keeps memory for each of a worker's many threads
         if not loopback(self.host):
             env.setdefault("ASSAY_AUTH", "on")
             env.setdefault("ASSAY_ALLOWED_HOSTS", "*")
@@ -128,24 +181,39 @@ class Supervisor:
         return Child("web", argv, self._env())
 
     def _worker(self, index: int) -> Child:
-        return Child(f"worker {index}", [sys.executable, "manage.py", "worker"], self._env())
+        # All of them sweep: one that hangs holds up no other, and several at once do no harm.
+        return Child(f"worker {index}", [sys.executable, "manage.py", "worker", "--sweeps"], self._env())
+
+    # Keeping them running
+
+    def _keep(self, child: Child) -> None:
+        self._kept.append(child)
+        child.start()
 
     def _restart_the_dead(self) -> None:
-        for child in self.children:
-            if child.ended() and time.monotonic() - child.started > RESTART_PAUSE_SECONDS:
-                assert child.process is not None
-                logger.warning("%s ended with code %s; starting it again", child.name, child.process.returncode)
+        for child in self._kept:
+            if child.ended():
+                self._due[child.name] = child.buried()
+            if self._due.get(child.name, float("inf")) <= time.monotonic():
+                del self._due[child.name]
                 child.start()
 
-    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self.stopping = True
+    def _wait(self) -> None:
+        """Return when a signal came, of a child's death among them, or when a child may start again."""
+        pause = max(min(self._due.values()) - time.monotonic(), 0.0) if self._due else None
+        with suppress(Empty):
+            self._signals.get(timeout=pause)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = self.stopping or number != signal.SIGCHLD
+        self._signals.put(number)
 
     def _drain(self) -> None:
         """Let requests and calls in flight end; what has not ended by then is killed and recovers at the next start."""
-        for child in self.children:
+        for child in self._kept:
             child.signal(signal.SIGTERM)
         deadline = time.monotonic() + DRAIN_SECONDS
-        while time.monotonic() < deadline and not all(child.ended() for child in self.children):
+        while time.monotonic() < deadline and any(child.process and not child.ended() for child in self._kept):
             time.sleep(0.05)
-        for child in self.children:
+        for child in self._kept:
             child.signal(signal.SIGKILL)

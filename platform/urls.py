@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from assay.platform import docs_page, health, openapi
 
+admin.autodiscover()
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, create_model
 from pydantic_core import PydanticKnownError
 from rest_framework.request import Request
@@ -13,7 +12,7 @@ from rest_framework.response import Response
 
 from assay.platform.api import MASK, Endpoint, WireTime, decode, django_request, mistakes
 from assay.platform.errors import BadRequest, Invalid
-from assay.platform.openapi import PAGE_QUERY
+from assay.platform.openapi import PAGE_QUERY, OpenApiParameter
 from assay.platform.wire import Pagination
 
 M = TypeVar("M", bound=BaseModel)

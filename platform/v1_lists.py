@@ -105,11 +105,20 @@ class V1List:
             }
         )
 
-    def reply(self, request: Request, rows: QuerySet[D], wire: Callable[[D], dict[str, Any]]) -> Response:
-        """Return one page of ``rows``, filtered and sorted as the query asks."""
+    def reply(
+        self,
+        request: Request,
+        rows: QuerySet[D],
+        wire: Callable[[D], dict[str, Any]],
+        total_of_all: Callable[[], int] | None = None,
+    ) -> Response:
+        """Return one page of ``rows``, filtered and sorted as the query asks.
+
+        ``total_of_all`` says how many ``rows`` there are where nothing is filtered; by default they are counted.
+        """
         asked = self.read(request)
         found = rows.filter(asked.q)
-        total = found.count()
+        total = total_of_all() if total_of_all and not asked.q else found.count()
         sign = "-" if asked.sort.startswith("-") else ""
         ordered = found.order_by(sign + self.sorts[asked.sort.removeprefix("-")], sign + "pk")
         # An offset past the end may be larger than the database counts.

@@ -1,6 +1,15 @@
+"""The web server's application, with every view loaded, over a database that is ready."""
+
 import os
 
-from django.core.wsgi import get_wsgi_application
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assay.platform.settings")
+
+from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
+
+from assay.platform import supervised
+
+supervised.obey()
 application = get_wsgi_application()
+get_resolver().url_patterns  # noqa: B018  imports the views now, not while the first request waits
+supervised.wait_until_prepared()

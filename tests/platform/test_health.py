@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 from rest_framework.test import APIClient
+
+from assay.platform.health import Ready
 
 pytestmark = pytest.mark.django_db
 
@@ -27,10 +30,23 @@ def test_live_needs_no_database(client: APIClient) -> None:
 
 
 def test_ready_asks_the_database(client: APIClient) -> None:
+    client.get("/health/ready")  # the first one of a process asks for the migrations too
     with CaptureQueriesContext(connection) as captured:
         reply = client.get("/health/ready")
     assert (reply.status_code, reply.json()) == (200, {"status": "ready"})
     assert len(captured) == 1
+
+
+def test_not_ready_before_the_last_migration(client: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ready, "migrated", False)
+    recorder = MigrationRecorder(connection)
+    last = recorder.migration_qs.filter(app="jobs").last()
+    assert last is not None
+    recorder.record_unapplied("jobs", last.name)
+    reply = client.get("/health/ready")
+    assert (reply.status_code, reply.json()) == (503, {"status": "not ready"})
+    recorder.record_applied("jobs", last.name)
+    assert client.get("/health/ready").status_code == 200
 
 
 @pytest.mark.usefixtures("no_database")

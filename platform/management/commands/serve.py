@@ -1,22 +1,22 @@
-"""``manage.py serve``: the whole platform on one machine; web, worker and sweeps, supervised."""
+"""``manage.py serve``: the whole platform on one machine; web and workers, supervised.
+
+`manage.py` starts the supervisor without Django; this is for who comes another way, and for ``manage.py help``.
+"""
 
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from assay.platform.supervisor import CannotServe, Supervisor
+from assay.platform.supervisor import CannotServe, Supervisor, add_arguments
 
 
 class Command(BaseCommand):
-    help = "Migrate, then run the web server and a worker; restart a child that dies; drain on SIGTERM."
+    help = "Migrate, then run the web server and the workers; restart a child that dies; drain on SIGTERM."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="beyond loopback sign-in is on, unless ASSAY_AUTH=off")
-        parser.add_argument("--port", type=int, default=8080)
-        parser.add_argument("--data-dir", help="database, files and keys (default: ASSAY_DATA_DIR, else ./data)")
-        parser.add_argument("--workers", type=int, default=1, help="worker processes")
+        add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -1,17 +1,21 @@
 """``manage.py worker``: one Celery worker, here or on another machine beside the same database and broker."""
 
+import os
 import sys
 import warnings
 from argparse import ArgumentParser
 from typing import Any
 
 from celery.exceptions import SecurityWarning
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 from django.core.management.base import BaseCommand
+from django.db import close_old_connections
 
-from assay.jobs.run import draining
+from assay.jobs import recover
+from assay.jobs.attendance import Attendance
+from assay.jobs.shard_run import draining
 from assay.platform.celery import app, start_sweeps
-from assay_sdk.engine.transport import library_transport, open_transport
+from assay_sdk.engine.transport import open_transport
 
 
 class Command(BaseCommand):
@@ -30,7 +34,16 @@ class Command(BaseCommand):
         def drain(**signal: Any) -> None:
             draining.set()
 
-        open_transport(), library_transport()  # imported now, the first job does not wait for them
+        attendance = Attendance(options["concurrency"])
+
+        @worker_ready.connect(weak=False)
+        def take_over(**signal: Any) -> None:
+            attendance.begin()
+            recover.take_over()
+            close_old_connections()
+
+        open_transport()  # imported now, the first job does not wait for it
+        os.environ["CELERY_SKIP_CHECKS"] = "1"  # they load every view; `manage.py check` is the place for them
         if options["sweeps"]:
             start_sweeps()
         # Celery warns root of pickled messages; ours are JSON, and in the container nobody is root.
@@ -46,4 +59,5 @@ class Command(BaseCommand):
             without_heartbeat=True,
         )
         worker.start()
+        attendance.end()
         sys.exit(worker.exitcode)

@@ -1,0 +1,65 @@
+"""What lists say there is in all, without counting it, is what there is: on both databases, and while all change it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services import fresh_database
+
+SCRIPT = Path(__file__).resolve().parent.parent / "counting.py"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    with fresh_database() if request.param == "postgresql" else nullcontext("") as url:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
+        run = subprocess.run(
+            [sys.executable, str(SCRIPT)],
+            env=clean | {"ASSAY_DATABASE_URL": url, "ASSAY_DATA_DIR": str(tmp_path_factory.mktemp("counting"))},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        said: dict[str, Any] = json.loads(run.stdout)
+        assert said["vendor"] == request.param
+        yield said
+
+
+def exact(compared: dict[str, list[int]]) -> dict[str, int]:
+    wrong = {name: pair for name, pair in compared.items() if pair[0] != pair[1]}
+    assert not wrong, "counted, and there are"
+    return {name: there for name, (_, there) in compared.items()}
+
+
+def test_rows_that_come_go_and_move(found: dict[str, Any]) -> None:
+    assert exact(found["nothing"]) == {"one": 0, "two": 0, "all": 0, "kind": 0, "filesets": 0}
+    assert exact(found["made"]) == {"one": 4, "two": 0, "all": 4, "kind": 1, "filesets": 7}
+    assert exact(found["gone and moved"]) == {"one": 2, "two": 1, "all": 3, "kind": 1, "filesets": 6}
+
+
+def test_a_transaction_sees_its_own_rows_until_it_is_undone(found: dict[str, Any]) -> None:
+    assert exact(found["seen in its own transaction"])["filesets"] == 7
+    assert exact(found["rolled back"])["filesets"] == 6
+
+
+def test_folding_keeps_the_sum_and_few_rows(found: dict[str, Any]) -> None:
+    assert found["folded"] == found["gone and moved"]
+    before, after = found["rows of the count"]
+    assert after <= before and after <= 5
+
+
+def test_writers_and_folders_at_once(found: dict[str, Any]) -> None:
+    assert set(found["ends"]) == {"done"}
+    assert exact(found["raced"])["one"] == 2 + 2 * 25
+
+
+def test_a_table_made_anew_is_counted_anew(found: dict[str, Any]) -> None:
+    assert exact(found["triggers put back"])["two"] == 3
