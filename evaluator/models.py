@@ -53,6 +53,7 @@ class EvalResult(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_result_a_job")]
+        indexes = [models.Index(fields=["workspace", "created_at"], name="eval_result_by_age")]
 
     def __str__(self) -> str:
         return f"{self.workspace}/{self.name}"

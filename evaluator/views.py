@@ -2,21 +2,28 @@
 
 from typing import Annotated
 
-from django.db.models import BooleanField, CharField, Value
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from django.db.models import BooleanField, CharField, TextField, Value
+from django.db.models.functions import Cast
 from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.evaluator.metrics import find_metric, keep
 from assay.evaluator.models import EvalResult, StoredMetric
-from assay.evaluator.wire import WRITTEN_BY_USERS, Bundle, EvalResultReply, Health, MetricReply
-from assay.platform.api import Endpoint, Listing, check, flag, read_body, read_query
+from assay.evaluator.wire import (
+    WRITTEN_BY_USERS,
+    Bundle,
+    EvalResultReply,
+    Health,
+    MetricReply,
+    eval_result_json,
+)
+from assay.platform.api import Endpoint, Listing, check, flag, only, read_body, read_query
 from assay.platform.errors import NotFound
-from assay.platform.openapi import CASCADE, LIST_QUERY, refusals
+from assay.platform.openapi import CASCADE, LIST_QUERY, OpenApiParameter, extend_schema, refusals
 from assay.platform.wire import Name, page_of
 from assay.workspaces import deletion
-from assay.workspaces.lookup import in_workspace, workspace_for_create
+from assay.workspaces.lookup import list_in, workspace_for_create
 
 TIMES_AND_NAME = {"name": "name", "created_at": "created_at", "updated_at": "updated_at"}
 COMMON_FILTERS = {
@@ -47,6 +54,11 @@ EVAL_RESULTS = Listing(
         "target_name": "target",
     },
     omit_null=True,
+)
+RESULTS = EvalResult.objects.defer("scores").annotate(scores_text=Cast("scores", TextField()))
+"""Their scores are passed on as the text that the database holds."""
+LISTED_RESULTS = RESULTS.alias(
+    target=Value(None, CharField(null=True)), entity_type=Value("evaluate_result", CharField())
 )
 
 
@@ -79,10 +91,10 @@ class StoredMetrics(Endpoint):
         responses={200: page_of(MetricReply), **refusals(400, 404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
-        rows = in_workspace(StoredMetric.objects.all(), workspace).alias(
+        rows = StoredMetric.objects.alias(
             derived=Value(False, BooleanField()), entity_type=Value("metric_bundle", CharField())
         )
-        return METRICS.reply(request, rows, lambda metric: MetricReply.of(metric).model_dump(mode="json"))
+        return list_in(workspace, METRICS, request, rows, lambda metric: MetricReply.of(metric).model_dump(mode="json"))
 
 
 class OneStoredMetric(Endpoint):
@@ -134,12 +146,14 @@ class EvalResults(Endpoint):
         responses={200: page_of(EvalResultReply), **refusals(400, 404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
-        rows = in_workspace(EvalResult.objects.all(), workspace).alias(
-            target=Value(None, CharField(null=True)), entity_type=Value("evaluate_result", CharField())
-        )
         older = _older_client(request)
-        return EVAL_RESULTS.reply(
-            request, rows, lambda result: EvalResultReply.of(result, older=older).model_dump(mode="json")
+        return list_in(
+            workspace,
+            EVAL_RESULTS,
+            request,
+            LISTED_RESULTS,
+            lambda result: eval_result_json(result, older=older),
+            counted=True,
         )
 
 
@@ -151,8 +165,7 @@ class OneEvalResult(Endpoint):
         responses={200: EvalResultReply, **refusals(404)},
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
-        reply = EvalResultReply.of(_result(workspace, name), older=_older_client(request))
-        return Response(reply.model_dump(mode="json"))
+        return Response(eval_result_json(_result(workspace, name), older=_older_client(request)))
 
     @extend_schema(
         operation_id="delete_eval_result",
@@ -171,7 +184,7 @@ def _older_client(request: Request) -> bool:
 
 
 def _result(workspace: str, name: str) -> EvalResult:
-    found = EvalResult.objects.select_related("workspace").filter(workspace__name=workspace, name=name).first()
+    found = only(RESULTS.select_related("workspace").filter(workspace__name=workspace, name=name))
     if found is None:
         raise NotFound(f"Result not found: {workspace}/{name}")
     return found

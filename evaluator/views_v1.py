@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
 from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +18,7 @@ from assay.evaluator.models import DefinitionKind
 from assay.evaluator.wire_v1 import ConfigMembers, ModelMembers, TargetMembers
 from assay.platform.api import WireTime
 from assay.platform.auth import principal
-from assay.platform.openapi import refusals
+from assay.platform.openapi import extend_schema, extend_schema_view, refusals
 from assay.platform.v1 import V1_QUERY, DeletedV1, Named, V1Endpoint, deleted, read_object, v1_page
 from assay.platform.v1_conditions import between, containing, either, exactly, filled, inside, moments, within
 from assay.platform.v1_lists import AGES, V1List

@@ -8,6 +8,7 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
+import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,9 +21,9 @@ from pydantic import (
     field_validator,
 )
 
-from assay.evaluator.models import EvalResult, StoredMetric
+from assay.evaluator.models import StoredMetric
 from assay.filesets.reference import FilesetReference
-from assay.platform.api import WireTime
+from assay.platform.api import WireTime, wire_time
 from assay.platform.errors import Invalid
 from assay.platform.wire import LimitedName
 from assay_sdk.engine.aggregate import NEWER_FIELDS
@@ -299,25 +300,36 @@ class EvalResultReply(BaseModel):
     dataset_ref: str | None
     metric_types: list[str]
 
-    @classmethod
-    def of(cls, result: EvalResult, *, older: bool = False) -> Self:
-        """``result.workspace`` should be at hand. ``older``: without the statistics that older clients refuse."""
-        return cls(
-            id=result.uid,
-            name=result.name,
-            workspace=result.workspace.name,
-            project=result.project,
-            job_id=result.name,
-            target_kind=None,
-            target_name=None,
-            target_url=None,
-            scores=_without_newer(result.scores) if older else result.scores,
-            bundle_ref=result.bundle_ref,
-            created_at=result.created_at,
-            updated_at=result.updated_at,
-            dataset_ref=result.dataset_ref,
-            metric_types=result.metric_types,
-        )
+
+def eval_result_json(result: Any, *, older: bool = False) -> dict[str, Any]:
+    """``result.workspace`` should be at hand, and its scores as ``scores_text``.
+
+    ``older``: without the statistics that older clients refuse.
+    """
+    return {
+        "id": result.uid,
+        "name": result.name,
+        "workspace": result.workspace.name,
+        "project": result.project,
+        "job_id": result.name,
+        "target_kind": None,
+        "target_name": None,
+        "target_url": None,
+        "scores": _shown_scores(result.scores_text, older),
+        "bundle_ref": result.bundle_ref,
+        "created_at": wire_time(result.created_at),
+        "updated_at": wire_time(result.updated_at),
+        "dataset_ref": result.dataset_ref,
+        "metric_types": result.metric_types,
+    }
+
+
+def _shown_scores(text: str, older: bool) -> Any:
+    """Return the scores; where a list would leave nothing out of them, as a piece of JSON that nobody reads."""
+    if not older and "null" not in text:
+        return orjson.Fragment(text)
+    scores = orjson.loads(text)
+    return _without_newer(scores) if older else scores
 
 
 def _without_newer(scores: dict[str, Any]) -> dict[str, Any]:

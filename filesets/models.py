@@ -57,7 +57,11 @@ class Fileset(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_fileset_a_name")]
-        indexes = [models.Index(fields=["workspace", "created_at"], name="fileset_by_age")]
+        indexes = [
+            models.Index(fields=["workspace", "created_at"], name="fileset_by_age"),
+            # Every job makes one; who asks for datasets means the others.
+            models.Index(fields=["created_at"], name="fileset_not_of_a_job", condition=models.Q(made_by_job=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.workspace}/{self.name}"

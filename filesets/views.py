@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import Value
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,10 +10,10 @@ from assay.filesets.models import Fileset
 from assay.filesets.store import change_fileset, create_fileset, get_fileset, refresh_fileset
 from assay.filesets.wire import FilesetCreate, FilesetReply, FilesetUpdate
 from assay.platform.api import Endpoint, Listing, flag, read_body
-from assay.platform.openapi import CASCADE, LIST_QUERY, refusals
+from assay.platform.openapi import CASCADE, LIST_QUERY, extend_schema, refusals
 from assay.platform.wire import page_of
 from assay.workspaces import deletion
-from assay.workspaces.lookup import in_workspace, workspace_for_create
+from assay.workspaces.lookup import list_in, workspace_for_create
 
 SORTS = ("created_at", "updated_at", "name")
 FILTERS = (*SORTS, "description", "purpose", "storage_type", "project", "entity_type")
@@ -40,8 +39,8 @@ class Filesets(Endpoint):
         responses={200: page_of(FilesetReply), **refusals(400, 404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
-        rows = in_workspace(Fileset.objects.annotate(entity_type=Value("fileset")), workspace)
-        return FILESETS.reply(request, rows, fileset_json)
+        rows = Fileset.objects.alias(entity_type=Value("fileset"))
+        return list_in(workspace, FILESETS, request, rows, fileset_json, counted=True)
 
     @extend_schema(
         operation_id="create_fileset",

@@ -4,8 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +16,7 @@ from assay.filesets.upload import Upload
 from assay.filesets.wire import FileList, FileReply
 from assay.platform.api import Endpoint, django_request, flag
 from assay.platform.errors import BadRequest, Unavailable
-from assay.platform.openapi import refusals
+from assay.platform.openapi import OpenApiParameter, OpenApiTypes, extend_schema, refusals
 
 BYTES = "application/octet-stream"
 RANGE = [OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One range of bytes.")]

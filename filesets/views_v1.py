@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import Value
 from django.db.models.functions import Coalesce, Concat, Replace
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,7 +11,7 @@ from assay.filesets.datasets import change, datasets, entry_of, forget, get_data
 from assay.filesets.models import Fileset
 from assay.filesets.wire_v1 import DatasetCreate, DatasetReply, DatasetUpdate
 from assay.platform.auth import principal
-from assay.platform.openapi import refusals
+from assay.platform.openapi import extend_schema, refusals
 from assay.platform.v1 import V1_QUERY, DeletedV1, V1Endpoint, deleted, given, read_v1, v1_page
 from assay.platform.v1_conditions import between, containing, exactly, within
 from assay.platform.v1_lists import V1List

@@ -1,27 +1,34 @@
 """Jobs in the admin: to watch, to stop and to go on with, and to read whatever rows are judged so far."""
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import orjson
+from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from assay.evaluator.admin import ReadOnly, pretty, score_table
 from assay.filesets import local
 from assay.jobs import control, results
+from assay.jobs.budget import left_of
 from assay.jobs.judges import judged_by_stand_in, judges_of
-from assay.jobs.models import Job, LogLine, RowScore, State
+from assay.jobs.models import Job, LogLine, Reply, RowScore, State, Terms, Usage
+from assay.jobs.packs import whole_rows
+from assay.jobs.rerun import rerun_failed
 from assay.jobs.states import MOVES, TERMINAL
 from assay.jobs.steps import percent
+from assay.jobs.terms import plain_address
+from assay.jobs.waiting import waiting_of
+from assay.platform.errors import Refusal
 from assay.workspaces.guarded import GuardedAdmin
 
 LOG_LINES = 50
@@ -52,11 +59,11 @@ class JobAdmin(ReadOnly, GuardedAdmin):
     search_fields = ("name", "description")
     ordering = ("-created_at",)
     fields = (
-        "name", "workspace", "shown_state", "message", "error", "progress", "judges", "scores", "downloads", "rows",
-        "dataset", "parallelism", "limit_samples", "log", "description", "project", "created_by", "created_at",
-        "pending_at", "active_at", "paused_at", "finished_at", "uid",
+        "name", "workspace", "shown_state", "message", "waiting", "error", "progress", "judges", "scores", "downloads",
+        "rows", "used", "dataset", "parallelism", "limit_samples", "uses_cache", "log", "description", "project",
+        "created_by", "created_at", "pending_at", "active_at", "paused_at", "finished_at", "reruns", "uid",
     )  # fmt: skip
-    actions_detail = ("cancel_job", "pause_job", "resume_job")
+    actions_detail = ("cancel_job", "pause_job", "resume_job", "rerun_failed")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         jobs: QuerySet[Job] = super().get_queryset(request)
@@ -77,6 +84,29 @@ class JobAdmin(ReadOnly, GuardedAdmin):
         total = "?" if job.rows_total is None else job.rows_total
         unscored = f", {job.rows_failed} unscored" if job.rows_failed else ""
         return f"{percent(job):g} % ({job.rows_done} of {total} rows{unscored})"
+
+    @admin.display
+    def waiting(self, job: Job) -> str:
+        found = waiting_of(job)
+        if found is None:
+            return "–"
+        look = f"; next looked at by {found.next_look_at:%H:%M:%S} UTC" if found.next_look_at else ""
+        return f"{found.why}{look}"
+
+    @admin.display
+    def used(self, job: Job) -> SafeString | str:
+        """What each model has done for the job, and what is left of its budget."""
+        told = [
+            f"{line.calls} calls of {line.model} at {line.address}, {line.kept} kept replies, "
+            f"{line.tokens_in} tokens in, {line.tokens_out} out, {line.cost:.4f} USD"
+            for line in job.usage.order_by("model", "address")
+        ]
+        left = left_of(job)
+        if left.tokens is not None:
+            told.append(f"{max(0, left.tokens)} of {job.budget_tokens} tokens left")
+        if left.cost is not None:
+            told.append(f"{max(0, left.cost):.4f} of {job.budget_cost} USD left")
+        return format_html_join(SafeString("<br>"), "{}", ((line,) for line in told)) or "–"
 
     @admin.display
     def judges(self, job: Job) -> str:
@@ -138,6 +168,16 @@ class JobAdmin(ReadOnly, GuardedAdmin):
     def resume_job(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         return self._do(request, object_id, control.resume)
 
+    @action(
+        description="Rerun failed rows",
+        permissions=["rerun"],
+        dialog=_asking(
+            "Rerun failed rows", "Rows that are not fully scored are judged again. What is scored stays as it is."
+        ),
+    )
+    def rerun_failed(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._do(request, object_id, rerun_failed)
+
     def has_cancel_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return self._may(request, object_id, State.CANCELLING)
 
@@ -146,6 +186,12 @@ class JobAdmin(ReadOnly, GuardedAdmin):
 
     def has_resume_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return self._may(request, object_id, State.PENDING) and self._state(object_id) == State.PAUSED
+
+    def has_rerun_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        if not request.user.has_perm("jobs.change_job") or object_id is None:
+            return False
+        lacking = Job.objects.filter(~Q(state=State.COMPLETED) | Q(rows_failed__gt=0), state__in=TERMINAL)
+        return lacking.filter(pk=object_id).exists()
 
     def _may(self, request: HttpRequest, object_id: str | None, to: State) -> bool:
         state = self._state(object_id)
@@ -158,8 +204,11 @@ class JobAdmin(ReadOnly, GuardedAdmin):
         return State(found) if found else None
 
     def _do(self, request: HttpRequest, object_id: str, verb: Callable[[Job], Job]) -> HttpResponse:
-        job = verb(Job.objects.get(pk=object_id))
-        self.message_user(request, f"Job {job} is {job.state}.", messages.SUCCESS)
+        try:
+            job = verb(Job.objects.get(pk=object_id))
+            self.message_user(request, f"Job {job} is {job.state}.", messages.SUCCESS)
+        except Refusal as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
         page = reverse("admin:jobs_job_change", args=[object_id])
         return HttpResponse(headers={"HX-Redirect": page}) if "HX-Request" in request.headers else redirect(page)
 
@@ -180,7 +229,7 @@ class RowScoreAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RowScore]:
         rows: QuerySet[RowScore] = super().get_queryset(request)
-        return rows.defer("record", "job__spec", "job__metrics")
+        return rows.defer("doubtful", "job__spec", "job__metrics")
 
     @admin.display(description="scores")
     def values(self, row: RowScore) -> str:
@@ -189,4 +238,65 @@ class RowScoreAdmin(ReadOnly):
 
     @admin.display(description="row")
     def whole_row(self, row: RowScore) -> SafeString:
-        return pretty(orjson.loads(zlib.decompress(row.record)))
+        found = next(whole_rows(row.job, start=row.row_index, stop=row.row_index + 1), None)
+        return pretty(orjson.loads(found[-1]) if found else None)
+
+
+@admin.register(Usage)
+class UsageAdmin(ReadOnly):
+    """The ledgers of all jobs, by the servers' own counts."""
+
+    list_display = ("job", "model", "address", "calls", "kept", "tokens_in", "tokens_out", "cost")
+    list_select_related = ("job__workspace",)
+    list_filter = ("model",)
+    search_fields = ("model", "address", "job__name")
+    ordering = ("-pk",)
+    fields = (*list_display, "uncounted")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Usage]:
+        lines: QuerySet[Usage] = super().get_queryset(request)
+        return lines.defer("job__spec", "job__metrics", "job__submitted")
+
+
+@admin.register(Reply)
+class ReplyAdmin(ReadOnly):
+    """What was paid for, without what was said; ``manage.py replies`` prunes it."""
+
+    list_display = ("model", "address", "workspace", "status", "private", "created_at")
+    list_select_related = ("workspace",)
+    list_filter = ("private", "workspace")
+    ordering = ("-pk",)
+    show_full_result_count = False
+    fields = ("model", "address", "workspace", "status", "private", "hex_key", "job_uid", "row_index", "created_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reply]:
+        replies: QuerySet[Reply] = super().get_queryset(request)
+        return replies.defer("body")
+
+    @admin.display(description="key")
+    def hex_key(self, reply: Reply) -> str:
+        return bytes(reply.key).hex()
+
+
+class TermsForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_address(self) -> str:
+        return plain_address(self.cleaned_data["address"])
+
+
+@admin.register(Terms)
+class TermsAdmin(ModelAdmin):  # type: ignore[misc]
+    """What endpoints allow and cost; running jobs keep to a change within seconds."""
+
+    form = TermsForm
+    list_display = (
+        "address", "model", "requests_per_minute", "tokens_per_minute", "calls_in_flight", "price_in", "price_out",
+    )  # fmt: skip
+    list_editable = list_display[2:]
+    search_fields = ("address", "model")
+    ordering = ("address", "model")

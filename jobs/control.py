@@ -1,9 +1,20 @@
-"""Cancel, pause, resume. Each asks; the shards that run see it when they next store, within half a second."""
+"""Cancel, pause, resume, change. Each asks; the shards that run see it when they next store, within half a second."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
 
 from assay.jobs import logs
+from assay.jobs.budget import left_of
+from assay.jobs.leases import shards_at_once
 from assay.jobs.models import Job, Shard, ShardState, State
-from assay.jobs.states import move
+from assay.jobs.states import TERMINAL, move
 from assay.jobs.wake import wake
+from assay.platform.errors import Conflict
+
+CHANGEABLE = ("parallelism", "uses_cache", "budget_tokens", "budget_cost")
+NAMES = {"uses_cache": "cache", "budget_tokens": "budget in tokens", "budget_cost": "budget in USD"}
 
 
 def cancel(job: Job) -> Job:
@@ -23,12 +34,52 @@ def pause(job: Job) -> Job:
 
 
 def resume(job: Job) -> Job:
-    """Go on with a paused job from the rows that are missing. No change in any other state."""
+    """Go on with a paused job from the rows that are missing. No change in any other state.
+
+    Raises ``Conflict`` where its budget is used up.
+    """
+    if job.state == State.PAUSED:
+        refuse_exhausted(job)
     planned = Shard.objects.filter(job=job).exists()
-    if move(job, State.PENDING if planned else State.CREATED, only=State.PAUSED, message="Resumed"):
+    if move(job, State.PENDING if planned else State.CREATED, only=State.PAUSED, message="Resumed", pause_reason=""):
         logs.write(job, "Resumed.")
-        wake(job.pk)
+        call_workers(job)
     return job
+
+
+def change(job: Job, **fields: Any) -> Job:
+    """Set fields of ``CHANGEABLE`` of a job that has not ended; its running shards follow within half a second.
+
+    Whether it uses the cache counts from the next shard on. Raises ``Conflict`` for a job that has ended.
+    """
+    assert fields.keys() <= set(CHANGEABLE)
+    with transaction.atomic():
+        unfinished = Job.objects.filter(pk=job.pk).exclude(state__in=TERMINAL)
+        if not unfinished.update(updated_at=Now(), **fields):
+            job.refresh_from_db(fields=["state"])
+            raise Conflict(f"Job '{job.name}' is {job.state}: nothing of it can be changed any more.")
+        if fields:
+            told = ", ".join(f"{NAMES.get(name, name)} {_told(value)}" for name, value in fields.items())
+            logs.write(job, f"Changed: {told}.")
+    before = job.parallelism
+    job.refresh_from_db(fields=[*CHANGEABLE, "state", "updated_at"])
+    if job.parallelism > before and job.state in (State.PENDING, State.ACTIVE):
+        call_workers(job)
+    return job
+
+
+def call_workers(job: Job) -> None:
+    """Wake as many workers as the job can keep busy beside those that it has."""
+    states = list(Shard.objects.filter(job=job).exclude(state=ShardState.DONE).values_list("state", flat=True))
+    running = states.count(ShardState.RUNNING)
+    wake(job.pk, max(1, min(shards_at_once(job.parallelism, len(states)) - running, len(states) - running)))
+
+
+def refuse_exhausted(job: Job) -> None:
+    """Raise ``Conflict`` if the job could make no call, because its budget is used up."""
+    why = left_of(job).exhausted
+    if why:
+        raise Conflict(f"Job '{job.name}' cannot go on: {why}. Raise or remove the budget first.")
 
 
 def settle(job: Job) -> None:
@@ -40,6 +91,15 @@ def settle(job: Job) -> None:
     if job.state == State.CANCELLING:
         moved = move(job, State.CANCELLED, message="Cancelled")
     else:
-        moved = move(job, State.PAUSED, message="Paused; resume to go on")
+        moved = move(job, State.PAUSED, message=_paused(job))
     if moved:
         logs.write(job, f"Job {job.state}.")
+
+
+def _paused(job: Job) -> str:
+    job.refresh_from_db(fields=["pause_reason"])
+    return f"Paused: {job.pause_reason}" if job.pause_reason else "Paused; resume to go on"
+
+
+def _told(value: Any) -> str:
+    return "none" if value is None else "on" if value is True else "off" if value is False else f"{value}"

@@ -1,7 +1,6 @@
 """What a v1 job came to: the tree of its scores, and the files that hold everything (microservices-v1 section 8)."""
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,8 +8,9 @@ import orjson
 from django.db.models import Max, Min
 
 from assay.evaluator.custom_metrics import score_name
-from assay.jobs.judged import stored_rows
-from assay.jobs.models import Job, JobPart, LogLine, RowScore
+from assay.jobs.folded import merge_into
+from assay.jobs.models import Job, JobPart, LogLine
+from assay.jobs.packs import sections, stored_rows, whole_rows
 from assay.jobs.parts import metrics_of
 from assay.jobs.stored import TARGET, from_stored
 from assay.platform.api import wire_time
@@ -85,13 +85,19 @@ def _groups(asked: dict[str, Any], tasks: dict[str, Any]) -> dict[str, Any]:
 
 
 def fold(job: Job, parts: Iterable[JobPart] | None = None) -> Summary:
-    """Return the summary of the rows stored so far, in row order; with ``parts`` of these only."""
+    """Return the summary of the rows stored so far; with ``parts`` of these only.
+
+    What is packed was folded then; the rest is folded row by row, which gives the same.
+    """
     summary = Summary(metrics_of(job))
-    stored = RowScore.objects.filter(job=job).order_by("row_index")
-    spans = [(None, None)] if parts is None else [rows_of(job, part) for part in parts]
-    for start, stop in spans:
-        rows = stored if start is None else stored.filter(row_index__gte=start, row_index__lt=stop)
-        for index, scores in rows.values_list("row_index", "scores").iterator(chunk_size=2000):
+    spans = None if parts is None else [rows_of(job, part) for part in parts]
+    for section in sections(job, folded=True):
+        if spans is not None and not any(start <= section.start < stop for start, stop in spans):
+            continue
+        if section.pack is not None:
+            merge_into(summary, section.pack.folded)
+            continue
+        for index, scores in stored_rows(job, "scores", start=section.start, stop=section.stop):
             summary.add(from_stored(index, scores))
     return summary
 
@@ -109,8 +115,8 @@ def sample_lines(job: Job, part: JobPart) -> Iterator[bytes]:
     """Yield the task's rows that are stored so far as lines of JSON, in row order."""
     start, stop = rows_of(job, part)
     types = job.submitted["config"]["tasks"][part.name]["metrics"]
-    for index, scores, record in stored_rows(job, "scores", "record", start=start, stop=stop):
-        row = orjson.loads(zlib.decompress(record))
+    for index, scores, line in whole_rows(job, "scores", start=start, stop=stop):
+        row = orjson.loads(line)
         yield orjson.dumps(sample_json(part, types, index - start, scores, row)) + b"\n"
 
 

@@ -1,13 +1,13 @@
 """The stored rows of a job, streamed: whole, or with the one score that is to be held against something else."""
 
-import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
-from assay.jobs.models import Job, RowScore
+from assay.jobs.models import Job
+from assay.jobs.packs import whole_rows
 from assay.jobs.parts import metrics_of
 from assay.jobs.stored import from_stored
 from assay.platform.errors import Invalid, NotFound
@@ -15,7 +15,6 @@ from assay_sdk.engine.errors import NotComparable
 from assay_sdk.engine.people import Judged, find_score, labels_of
 from assay_sdk.engine.spec import RubricScore
 
-ROWS_AT_ONCE = 200
 MOST_ROWS = 200_000
 """So many rows one request reads at most, which takes about twenty seconds."""
 
@@ -67,21 +66,7 @@ def _labels(rubric: RubricScore | None) -> list[str]:
 
 def judged_rows(job: Job, score: JobScore) -> Iterator[Judged]:
     """Yield the rows stored so far with that score, in row order."""
-    for index, scores, record in stored_rows(job, "scores", "record"):
+    for index, scores, line in whole_rows(job, "scores"):
         row = from_stored(index, {score.metric: scores.get(score.metric, [])})
         found = next((entry for entry in row.metrics[score.metric] if entry.name == score.name), None)
-        yield Judged(index, orjson.loads(zlib.decompress(record))["item"], found)
-
-
-def stored_rows(job: Job, *columns: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[Any, ...]]:
-    """Yield the index and some columns of the rows stored so far, from ``start`` up to ``stop``, in row order."""
-    last = start - 1
-    while True:
-        # Page by page: one cursor over millions of rows would hold a read transaction open for minutes.
-        rows = RowScore.objects.filter(job=job, row_index__gt=last).order_by("row_index")
-        rows = rows if stop is None else rows.filter(row_index__lt=stop)
-        page = list(rows.values_list("row_index", *columns)[:ROWS_AT_ONCE])
-        if not page:
-            return
-        last = page[-1][0]
-        yield from page
+        yield Judged(index, orjson.loads(line)["item"], found)

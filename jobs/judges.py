@@ -1,10 +1,9 @@
 """Which models judge a job's rows."""
 
-import zlib
-
 import orjson
 
-from assay.jobs.models import Job, RowScore
+from assay.jobs.models import Job
+from assay.jobs.packs import whole_rows
 
 STAND_IN = "assay-stand-in-judge"
 """What the stand-in judge that comes with the platform calls itself, whatever name it is asked under."""
@@ -21,6 +20,6 @@ def judged_by_stand_in(job: Job) -> bool:
     """Return whether a metric names the stand-in, or the first reply came from it."""
     if STAND_IN in judges_of(job):
         return True
-    first = RowScore.objects.filter(job=job).order_by("row_index").values_list("record", flat=True).first()
-    calls = orjson.loads(zlib.decompress(first)).get("requests") or [] if first else []
+    first = next(whole_rows(job), None)
+    calls = orjson.loads(first[-1]).get("requests") or [] if first else []
     return any((call.get("response") or {}).get("model") == STAND_IN for call in calls)

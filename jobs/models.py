@@ -51,6 +51,12 @@ class Job(models.Model):
     ownership = models.JSONField(null=True, blank=True)
     custom_fields = models.JSONField(default=dict)
     output_location = models.CharField(max_length=1024, null=True, blank=True)
+    uses_cache = models.BooleanField(default=True)
+    """Whether replies that other jobs of the workspace were given to the same questions may stand in for calls."""
+    budget_tokens = models.PositiveBigIntegerField(null=True, blank=True)
+    """So many tokens, in and out, the job may use before it pauses."""
+    budget_cost = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
+    """In US dollars, by the prices of its endpoints' terms."""
 
     # What was frozen at submission.
     metrics = models.JSONField(editable=False)
@@ -67,10 +73,14 @@ class Job(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.CREATED)
     message = models.TextField(blank=True, default="")
     """One line for people: what it does now, or why it waits or ended."""
+    pause_reason = models.CharField(max_length=255, blank=True, default="")
+    """Why it pauses, where nobody asked it to."""
     error = models.TextField(blank=True, default="")
     rows_total = models.PositiveBigIntegerField(null=True, blank=True)
     rows_done = models.PositiveBigIntegerField(default=0)
     rows_failed = models.PositiveBigIntegerField(default=0)
+    reruns = models.PositiveIntegerField(default=0)
+    """How often its failed rows were run again."""
     forms = models.JSONField(default=dict)
     """The structured-output form each judge takes, so that every shard sends the same prompts."""
     created_by = models.CharField(max_length=150, blank=True, default="", editable=False)
@@ -84,16 +94,16 @@ class Job(models.Model):
     """When workers were last woken for it; the sweep rings again when nothing came of it."""
     lease_until = models.DateTimeField(null=True, blank=True)
     """Until then one worker plans or finishes it."""
+    barren_claims = models.PositiveIntegerField(default=0)
+    """How often in a row a worker ended while it planned or finished the job."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_job_a_name")]
         indexes = [
             models.Index(fields=["workspace", "created_at"], name="job_by_age"),
-            models.Index(
-                fields=["state"],
-                name="job_unfinished",
-                condition=~models.Q(state__in=["completed", "error", "cancelled"]),
-            ),
+            models.Index(fields=["created_at"], name="job_by_age_anywhere"),
+            models.Index(fields=["state", "workspace", "created_at"], name="job_by_state"),
+            models.Index(fields=["dialect", "created_at"], name="job_by_dialect"),
         ]
 
     def __str__(self) -> str:
@@ -192,6 +202,8 @@ class Shard(models.Model):
     """Grows with every claim; whoever writes with an older one is refused (a fencing token)."""
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=255, blank=True, default="")
+    barren_claims = models.PositiveIntegerField(default=0)
+    """Claims in a row that stored nothing: rows that end whoever judges them are not tried for ever."""
 
     class Meta:
         constraints = [
@@ -204,18 +216,53 @@ class Shard(models.Model):
         return f"{self.job} rows {self.start} to {self.stop}"
 
 
+class RowBatch(models.Model):
+    """Whole rows that landed together, as the wire has them, until their shard is packed."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="row_batches")
+    shard = models.ForeignKey(Shard, on_delete=models.CASCADE, related_name="row_batches")
+    rows = models.JSONField()
+    """Their indexes, in the order of the lines."""
+    content = models.BinaryField()
+    """JSON lines, compressed with zlib."""
+
+    def __str__(self) -> str:
+        return f"{self.job}: {len(self.rows)} rows"
+
+
+class RowPack(models.Model):
+    """All rows of a finished shard in one compressed file, and their scores folded."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="row_packs")
+    shard = models.OneToOneField(Shard, on_delete=models.CASCADE, related_name="row_pack")
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="row_packs")
+    """JSON lines in row order, as gzip members of some rows each: any tool reads it, and each member alone is read."""
+    frames = models.JSONField()
+    """``[[first row, offset of its member in the file, rows in it], …]``"""
+    folded = models.BinaryField()
+    """The shard's scores, column by column; see ``packs.py``."""
+
+    def __str__(self) -> str:
+        return f"{self.job}: rows of shard {self.shard_id}"
+
+
 class RowScore(models.Model):
     """What became of one row; stored as it lands, at most once."""
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="row_scores")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="row_scores", db_index=False)
+    """Found by the constraint's index."""
     row_index = models.PositiveBigIntegerField()
     scored = models.BooleanField()
     """Every score of the row has a value."""
     scores = models.JSONField()
     """``{metric key: [[name, value or null, label or null, state, reason or null], …]}``"""
     error = models.TextField(blank=True, default="")
-    record = models.BinaryField()
-    """The whole row as the wire has it, JSON, compressed with zlib."""
+    batch = models.ForeignKey(
+        RowBatch, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    """Where the whole row is; None once its shard is packed."""
+    doubtful = models.BinaryField(default=b"")
+    """The keys, of 32 bytes each, of the replies that gave no score: a rerun does without them."""
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -250,3 +297,98 @@ class LogLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%H:%M:%S} {self.message}"
+
+
+class Reply(models.Model):
+    """What a model sent back, by what it was asked: the record of what was paid for, and the judge cache."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="replies", db_index=False)
+    """A question is only answered from its own workspace: prompts hold data that others may not see."""
+    key = models.BinaryField(max_length=32)
+    """SHA-256 over what was asked; see ``assay_sdk.engine.replies``."""
+    job_uid = models.CharField(max_length=64, blank=True, default="")
+    """Whose call it was; the job may be gone since. Empty for an imported reply."""
+    row_index = models.PositiveBigIntegerField(default=0)
+    """Rows that ask the same are given replies of their own, as independent draws."""
+    private = models.BooleanField(default=False)
+    """Kept for its own job only, which does not share a cache."""
+    model = models.CharField(max_length=255)
+    address = models.CharField(max_length=1024)
+    status = models.PositiveSmallIntegerField(default=200)
+    body = models.BinaryField()
+    """As it came, compressed with zlib."""
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "replies"
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "key", "job_uid", "row_index"], name="one_reply_a_question")
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="reply_by_age"),
+            models.Index(fields=["job_uid"], name="reply_by_job"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {bytes(self.key).hex()[:12]}"
+
+
+class Usage(models.Model):
+    """The ledger of a job: what one model has done for it, by the server's own count."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="usage")
+    model = models.CharField(max_length=255)
+    address = models.CharField(max_length=1024)
+    calls = models.PositiveBigIntegerField(default=0)
+    """Replies that were paid for."""
+    kept = models.PositiveBigIntegerField(default=0)
+    """Replies that came from the cache instead."""
+    uncounted = models.PositiveBigIntegerField(default=0)
+    """Paid replies that do not say how many tokens they took."""
+    tokens_in = models.PositiveBigIntegerField(default=0)
+    tokens_out = models.PositiveBigIntegerField(default=0)
+    cost = models.DecimalField(max_digits=18, decimal_places=6, default=0)
+    """In US dollars, by the prices at the time of each call; 0 where none are known."""
+
+    class Meta:
+        verbose_name_plural = "usage"
+        constraints = [models.UniqueConstraint(fields=["job", "model", "address"], name="one_ledger_line_a_model")]
+
+    def __str__(self) -> str:
+        return f"{self.job}: {self.calls} calls of {self.model}"
+
+
+class Terms(models.Model):
+    """What an endpoint allows, and what it costs: set by people, observed by every job that calls it."""
+
+    address = models.CharField(max_length=1024)
+    """As models name it, without the path of the API call and without a query."""
+    model = models.CharField(max_length=255, blank=True, default="")
+    """Empty: any model at that address."""
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
+    calls_in_flight = models.PositiveIntegerField(null=True, blank=True)
+    price_in = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    """US dollars for a million tokens."""
+    price_out = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "terms"
+        constraints = [models.UniqueConstraint(fields=["address", "model"], name="one_set_of_terms_an_endpoint")]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.model}".strip()
+
+
+class Worker(models.Model):
+    """A worker process that was seen lately: whether anybody is there to work."""
+
+    name = models.CharField(max_length=255, unique=True)
+    """host:pid"""
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    threads = models.PositiveIntegerField(default=1)
+    """Shards that it judges at once."""
+
+    def __str__(self) -> str:
+        return self.name

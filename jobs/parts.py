@@ -114,7 +114,11 @@ class Part:
             return {}
         retries = self.params.get("max_retries", RETRIES)
         # A server that worked before is given as long as in any other job.
-        retry = Retry(attempts=retries + 1, patience=max(retries + 1, Retry().patience) if retries else 1)
+        retry = Retry(
+            attempts=retries + 1,
+            patience=max(retries + 1, Retry().patience) if retries else 1,
+            after_silence=True,
+        )
         return {"timeout": self.params.get("request_timeout", TIMEOUT_SECONDS), "retry": retry}
 
 

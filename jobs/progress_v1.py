@@ -22,16 +22,21 @@ WORDS = {
 COMPLETED = "Job completed successfully."
 
 
-def with_progress(jobs: QuerySet[Job]) -> QuerySet[Job]:
-    """Have each job's parts at hand, and how far each of them is; three queries however many jobs there are."""
-    shards = Shard.objects.filter(job=OuterRef("job"), part=OuterRef("index"))
-    parts = JobPart.objects.order_by("index").only("job", "index", "name", "metrics")
-    parts = parts.annotate(
-        planned=Exists(shards),
-        unfinished=Exists(shards.exclude(state=ShardState.DONE)),
-        begun=Exists(shards.filter(token__gt=0)),
+_SHARDS = Shard.objects.filter(job=OuterRef("job"), part=OuterRef("index"))
+_PARTS = (
+    JobPart.objects.order_by("index")
+    .only("job", "index", "name", "metrics")
+    .annotate(
+        planned=Exists(_SHARDS),
+        unfinished=Exists(_SHARDS.exclude(state=ShardState.DONE)),
+        begun=Exists(_SHARDS.filter(token__gt=0)),
     )
-    return jobs.prefetch_related(Prefetch("parts", parts))
+)
+
+
+def with_progress(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Have each job's parts at hand, and how far each of them is; two queries however many jobs there are."""
+    return jobs.prefetch_related(Prefetch("parts", _PARTS))
 
 
 def status(job: Job) -> str:

@@ -2,19 +2,24 @@
 
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
+from assay.jobs import packing
 from assay.jobs.control import settle
-from assay.jobs.models import Job, Shard, ShardState, State
-from assay.jobs.states import RUNNABLE
+from assay.jobs.leases import bury_the_dead, shards_at_once
+from assay.jobs.models import Job, Reply, Shard, ShardState, State, Worker
+from assay.jobs.states import RUNNABLE, TERMINAL
 from assay.jobs.wake import wake
 
 RING_AGAIN = timedelta(seconds=5)
+FORGET_WORKERS = timedelta(hours=1)
+LEFT_OVERS = 200
+"""Shards that are packed at once, of those that nobody packed when their job ended."""
 
 
 def sweep() -> int:
-    """Free shards whose lease ran out, complete stops that were asked for, ring for jobs that lie idle.
+    """Free shards whose lease ran out, complete stops that were asked for, ring for jobs that want more workers.
 
     Returns for how many jobs it rang.
     """
@@ -24,14 +29,32 @@ def sweep() -> int:
     lapsed.update(state=ShardState.WAITING)
     for job in Job.objects.filter(state__in=(State.CANCELLING, State.PAUSING)).defer("spec"):
         settle(job)
-    running = Shard.objects.filter(job=OuterRef("pk"), state=ShardState.RUNNING)
-    idle = Job.objects.filter(
-        Q(lease_until=None) | Q(lease_until__lt=now),
-        Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN),
-        ~Exists(running),
-        state__in=RUNNABLE,
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    long_ago = Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN) | Q(pk__in=freed)
+    unheld = Job.objects.filter(free, long_ago, state__in=RUNNABLE)
+    rung = 0
+    counted = unheld.annotate(
+        waiting=Count("shards", filter=Q(shards__state=ShardState.WAITING)),
+        running=Count("shards", filter=Q(shards__state=ShardState.RUNNING)),
     )
-    rung = freed | set(idle.values_list("pk", flat=True))
-    for job_id in rung:
+    for job_id, parallelism, waiting, running in counted.values_list("pk", "parallelism", "waiting", "running"):
+        wanted = min(shards_at_once(parallelism, waiting + running) - running, waiting)
+        if wanted > 0 or not running:
+            wake(job_id, max(1, wanted))
+            rung += 1
+    return rung
+
+
+def take_over() -> None:
+    """Free what dead workers of this machine held, and ring for it: called by a worker as it starts."""
+    for job_id in bury_the_dead():
         wake(job_id)
-    return len(rung)
+
+
+def tidy() -> None:
+    """Put away what ended jobs and workers left behind: unpacked rows, replies kept for one job, workers long gone."""
+    packing.pack_left_overs(LEFT_OVERS)
+    day = timezone.now() - timedelta(days=1)
+    ended = Job.objects.filter(uses_cache=False, state__in=TERMINAL, finished_at__gt=day).values("uid")
+    Reply.objects.filter(private=True, job_uid__in=ended).delete()
+    Worker.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS).delete()

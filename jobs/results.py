@@ -4,18 +4,18 @@ import gzip
 import io
 import tarfile
 import tempfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import IO, Any, cast
 
 import orjson
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from assay.filesets import local
 from assay.filesets.blobs import Readable
-from assay.jobs.judged import stored_rows
+from assay.jobs.joined import Joined
 from assay.jobs.models import Dialect, Job, Result, State
+from assay.jobs.packs import row_lines
 from assay.platform.api import wire_time
 from assay.platform.errors import NotFound
 
@@ -42,8 +42,10 @@ def find_result(workspace: str, job: str, name: str) -> Result:
 
 
 def _shown() -> QuerySet[Result]:
-    # Published a moment before the job completes, they show with its last state and not before.
-    results = Result.objects.filter(job__state=State.COMPLETED)
+    # Published a moment before the job completes, they show with its last state and not before; those of a job whose
+    # failed rows are judged again stay until they are replaced.
+    of_before = Q(job__reruns__gt=0, created_at__lt=F("job__pending_at"))
+    results = Result.objects.filter(Q(job__state=State.COMPLETED) | of_before)
     return results.select_related("job__workspace", "job__result_fileset").defer("job__spec", "job__metrics")
 
 
@@ -84,12 +86,6 @@ def write_artifacts(job: Job, aggregates: dict[str, Any]) -> None:
         _pack(job, archive, summary, metadata)
         archive.seek(0)
         publish(job, ARTIFACTS, archive)
-
-
-def row_lines(job: Job) -> Iterator[bytes]:
-    """Yield the rows stored so far as lines of JSON, in row order."""
-    for _, record in stored_rows(job, "record"):
-        yield zlib.decompress(record) + b"\n"
 
 
 def _metadata(job: Job) -> dict[str, Any]:
@@ -139,20 +135,4 @@ def _add(job: Job, tar: tarfile.TarFile, name: str, content: IO[bytes], size: in
 def readable(content: Readable | bytes | Iterable[bytes]) -> Readable:
     if isinstance(content, bytes):
         return io.BytesIO(content)
-    return cast(Readable, content) if hasattr(content, "read") else _Joined(content)
-
-
-class _Joined:
-    """Small pieces read as a stream, some ``size`` bytes at a time."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self.pieces = iter(pieces)
-
-    def read(self, size: int, /) -> bytes:
-        taken, length = [], 0
-        for piece in self.pieces:
-            taken.append(piece)
-            length += len(piece)
-            if length >= size:
-                break
-        return b"".join(taken)
+    return cast(Readable, content) if hasattr(content, "read") else Joined(content)

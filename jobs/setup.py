@@ -17,6 +17,8 @@ class Setup:
     target: Model | None
     """Who answers the part's rows first; nobody where they hold the answers."""
     api_keys: dict[str, str] = field(repr=False)
+    secret_ids: dict[str, str]
+    """Which secret each reference of the job stands for."""
 
     @classmethod
     def of(cls, job: Job, part: int = 0) -> "Setup":
@@ -26,13 +28,12 @@ class Setup:
         """
         target = job.spec.get("target")
         own = part_of(job, part)
+        uses = list(job.job_secrets.select_related("secret__workspace"))
         setup = cls(
             part=own,
             target=Model.model_validate(target) if target and own.prompt_template is not None else None,
-            api_keys={
-                use.reference: open_secret(use.secret).reveal()
-                for use in job.job_secrets.select_related("secret__workspace")
-            },
+            api_keys={use.reference: open_secret(use.secret).reveal() for use in uses},
+            secret_ids={use.reference: use.secret.uid for use in uses},
         )
         for address in setup.addresses():
             check(address)

@@ -6,6 +6,8 @@
        │           │          └─► pausing ─────► paused ──► pending …
        └───────────┴─► the ends, cancelled and paused, at once where no shard runs
 
+    completed, error, cancelled ──► pending: only by `rerun.py`, which judges again what has no score
+
 docs/job-life.md tells the same for users.
 """
 
@@ -15,6 +17,9 @@ from django.db.models.functions import Now
 
 from assay.jobs.models import Job, State
 
+RERUN = frozenset({State.CREATED, State.PENDING})
+"""Where a rerun takes a job that has ended: to its planning where that never happened."""
+
 MOVES: dict[State, frozenset[State]] = {
     State.CREATED: frozenset({State.PENDING, State.PAUSING, State.CANCELLING, State.ERROR}),
     State.PENDING: frozenset({State.ACTIVE, State.COMPLETED, State.PAUSING, State.CANCELLING, State.ERROR}),
@@ -22,12 +27,13 @@ MOVES: dict[State, frozenset[State]] = {
     State.PAUSING: frozenset({State.PAUSED, State.CANCELLING, State.ERROR}),
     State.PAUSED: frozenset({State.CREATED, State.PENDING, State.CANCELLING}),
     State.CANCELLING: frozenset({State.CANCELLED}),
-    State.CANCELLED: frozenset(),
-    State.ERROR: frozenset(),
-    State.COMPLETED: frozenset(),
+    State.CANCELLED: RERUN,
+    State.ERROR: RERUN,
+    State.COMPLETED: RERUN,
 }
 
-TERMINAL = frozenset(state for state, onward in MOVES.items() if not onward)
+TERMINAL = frozenset({State.CANCELLED, State.ERROR, State.COMPLETED})
+"""The ends. A job leaves them by a rerun, and by nothing else."""
 RUNNABLE = frozenset({State.CREATED, State.PENDING, State.ACTIVE})
 """States in which workers have something to do for a job."""
 
@@ -44,10 +50,15 @@ STAMPS = {
 def move(job: Job, to: State, *, only: State | None = None, **also: Any) -> bool:
     """Move the job to ``to`` where that is legal from the state it is in now, and set the fields in ``also``.
 
-    With ``only`` it moves from that one state: who plans a job must not wake one that was paused meanwhile.
+    With ``only`` it moves from that one state: who plans a job must not wake one that was paused meanwhile. A job that
+    has ended moves by its own name only, so that nobody revives it in passing.
     Returns whether this call made the move: of several callers at once exactly one does. ``job`` is brought up to date.
     """
-    sources = [state for state, onward in MOVES.items() if to in onward and only in (None, state)]
+    sources = [
+        state
+        for state, onward in MOVES.items()
+        if to in onward and (state not in TERMINAL if only is None else state == only)
+    ]
     stamp = {STAMPS[to]: Now()} if to in STAMPS else {}
     moved = Job.objects.filter(pk=job.pk, state__in=sources).update(state=to, updated_at=Now(), **stamp, **also)
     job.refresh_from_db(fields=["state", "message", "error", "updated_at"])

@@ -1,4 +1,4 @@
-"""How a row score is kept: slim columns to fold and filter, and the whole row as one compressed record."""
+"""How row scores are kept: slim columns to fold and filter, and whole rows together, compressed."""
 
 import zlib
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from assay.jobs.models import Job, RowScore
+from assay.jobs.models import Job, RowBatch, RowScore, Shard
 from assay_sdk.engine.result import RowScore as EngineRowScore
 from assay_sdk.engine.result import Score, ScoreState
 
@@ -14,18 +14,26 @@ TARGET = ""
 """In the place of a metric's key: the model that answers."""
 
 
-def to_stored(job: Job, row: EngineRowScore, askers: Sequence[str] = ()) -> RowScore:
-    """Return the row as it is kept; with ``askers``, which keys made its calls, each once, in the order of asking."""
-    record = row.to_wire()
-    if askers:
-        record["calls"] = _calls(row, askers)
+def to_batch(shard: Shard, rows: Sequence[EngineRowScore], askers: Sequence[str] = ()) -> RowBatch:
+    """Return rows of a shard that landed together as they are kept.
+
+    With ``askers`` each tells which keys made its calls, each once, in the order of asking.
+    """
+    records = [row.to_wire() | ({"calls": _calls(row, askers)} if askers else {}) for row in rows]
+    lines = b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    return RowBatch(job_id=shard.job_id, shard=shard, rows=[row.index for row in rows], content=zlib.compress(lines, 1))
+
+
+def to_stored(job: Job, row: EngineRowScore, batch: RowBatch) -> RowScore:
+    """Return the scores of a row as they are kept, beside the whole row in ``batch``."""
     return RowScore(
         job=job,
         row_index=row.index,
         scored=row.scored,
         scores={key: [_slim(score) for score in scores] for key, scores in row.metrics.items()},
         error="; ".join(row.errors.values()),
-        record=zlib.compress(orjson.dumps(record), 1),
+        batch=batch,
+        doubtful=b"".join(row.doubtful),
     )
 
 

@@ -11,6 +11,7 @@ from assay.filesets.models import Fileset, Storage
 from assay.filesets.reference import FilesetReference
 from assay.jobs import logs
 from assay.jobs.models import Job, JobSecret
+from assay.jobs.options import Options
 from assay.jobs.wake import wake
 from assay.platform.errors import Conflict, NotFound
 from assay.secrets.models import Secret
@@ -31,8 +32,10 @@ def submit(
 ) -> Job:
     """Return the saved job, in state ``created``.
 
-    Secrets are looked up by name, not opened. Raises ``Conflict`` for a taken name or a missing secret.
+    Secrets are looked up by name, not opened. Raises ``Conflict`` for a taken name or a missing secret, ``Invalid``
+    for options in ``custom_fields`` that are none.
     """
+    options = Options.of(custom_fields)
     name = name or generated_name()
     dataset = submission.dataset
     reference = dataset if isinstance(dataset, FilesetReference) else None
@@ -58,6 +61,7 @@ def submit(
                 limit_samples=submission.limit_samples,
                 result_fileset=_result_fileset(workspace, name),
                 created_by=principal,
+                **options.fields(),
             )
             JobSecret.objects.bulk_create(
                 JobSecret(job=job, secret=secret, reference=reference) for reference, secret in used.items()

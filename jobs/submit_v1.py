@@ -15,6 +15,7 @@ from assay.evaluator.wire import Bundle, InlinePayload, MetricOutput, OnlinePara
 from assay.filesets.models import Fileset, Purpose
 from assay.jobs import logs
 from assay.jobs.models import Dialect, Job, JobPart, JobSecret
+from assay.jobs.options import Options
 from assay.jobs.wake import wake
 from assay.platform.errors import Invalid, NotFound
 from assay.platform.ids import new_id
@@ -45,6 +46,7 @@ def submit_v1(
     Raises ``Invalid`` with every fault, ``NotFound`` for what is named and not there, and ``Conflict`` where a key that
     is referred to was deleted meanwhile, or the name is taken.
     """
+    options = Options.of(about.get("custom_fields"))
     given = {"config": config, "target": target}
     read = read_both(given)
     workspace = namespace_for(Store.ENTITIES, namespace, principal)
@@ -70,6 +72,7 @@ def submit_v1(
             result_fileset=_result_fileset(results, uid),
             created_by=principal,
             **about,
+            **options.fields(),
         )
         JobPart.objects.bulk_create(_part(job, index, task) for index, task in enumerate(evaluation.tasks))
         JobSecret.objects.bulk_create(

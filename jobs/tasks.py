@@ -14,3 +14,8 @@ def work(job_id: int) -> None:
 @shared_task
 def sweep() -> None:
     recover.sweep()
+
+
+@shared_task
+def tidy() -> None:
+    recover.tidy()

@@ -1,12 +1,10 @@
 """The doors of jobs as the platform's (``/apis/jobs/v2``). `views_evaluate.py` shows the same jobs as evaluations."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import CharField, ExpressionWrapper, F, QuerySet, Value
 from django.http import StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,16 +12,44 @@ from rest_framework.response import Response
 from assay.filesets import local
 from assay.filesets.ranges import Pieces, Span, read_range
 from assay.jobs import control, logs, results
+from assay.jobs.followed import MEDIA_TYPE, FollowedLog
 from assay.jobs.models import Job, Result, State
+from assay.jobs.shown_spec import with_spec_text
 from assay.jobs.steps import Step, step_names, steps_of
-from assay.jobs.wire import EvaluationReply, JobReply, LogReply, ResultList, ResultReply, StatusReply
-from assay.jobs.wire_steps import ExecutionProfile, StepEntry, StepReply, TaskList, TaskReply
-from assay.platform.api import Endpoint, Listing, flag, page_model, read_query, without_nulls
+from assay.jobs.wire import (
+    JobReply,
+    LogReply,
+    ResultList,
+    ResultReply,
+    StatusReply,
+    job_json,
+    log_json,
+    result_json,
+    status_json,
+)
+from assay.jobs.wire_steps import (
+    ExecutionProfile,
+    StepEntry,
+    StepReply,
+    TaskList,
+    TaskReply,
+    step_entry_json,
+    step_json,
+)
+from assay.platform.api import Endpoint, Listing, flag, only, page_model, read_query, without_nulls
 from assay.platform.errors import BadRequest, Forbidden, NotFound, Unavailable
-from assay.platform.openapi import CASCADE, LIST_QUERY, PAGE_QUERY, refusals
+from assay.platform.openapi import (
+    CASCADE,
+    LIST_QUERY,
+    PAGE_QUERY,
+    OpenApiParameter,
+    OpenApiTypes,
+    extend_schema,
+    refusals,
+)
 from assay.platform.wire import ErrorReply, Pagination, list_of, page_of
 from assay.workspaces import deletion
-from assay.workspaces.lookup import in_workspace
+from assay.workspaces.lookup import list_in
 
 RESUMING = "resuming"
 """A state of the contract that no job of ours stays in; one may ask for it all the same."""
@@ -52,6 +78,23 @@ STATUS_FIELDS = (
     "uid", "name", "dialect", "dataset_fileset", "state", "message", "error", "rows_total", "rows_done",
     "created_at", "updated_at", "active_at", "finished_at",
 )  # fmt: skip
+SHOWN_FIELDS = (
+    *STATUS_FIELDS, "project", "description", "source", "ownership", "custom_fields", "output_location", "created_by",
+    "workspace",
+)  # fmt: skip
+LIGHT = Job.objects.only(*STATUS_FIELDS)
+"""Without what the job was submitted with, which may be megabytes."""
+PLACED = Job.objects.select_related("workspace", "result_fileset").only(
+    *STATUS_FIELDS, "project", "workspace__name", "result_fileset__name"
+)
+"""What its results say of a job."""
+WHOLE = with_spec_text(PLACED.only(*SHOWN_FIELDS, "workspace__name", "result_fileset__name"))
+LISTED = with_spec_text(Job.objects.only(*SHOWN_FIELDS)).alias(
+    status=ExpressionWrapper(F("state"), CharField(choices=[*State.choices, (RESUMING, RESUMING)])),
+    entity_type=Value("platform_job", CharField()),
+)
+"""With the fields by which lists may be filtered."""
+LISTED_WITH_FILESET = LISTED.select_related("result_fileset").only(*SHOWN_FIELDS, "result_fileset__name")
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -69,30 +112,19 @@ def described(
 # Finding
 
 
-def listed_jobs(workspace: str) -> QuerySet[Job]:
-    """Return the jobs of a workspace, or of all, with the fields by which lists may be filtered."""
-    states = [*State.choices, (RESUMING, RESUMING)]
-    rows = in_workspace(Job.objects.all(), workspace).select_related("result_fileset").defer("metrics", "forms")
-    return rows.alias(
-        status=ExpressionWrapper(F("state"), CharField(choices=states)), entity_type=Value("platform_job", CharField())
-    )
-
-
 def _find(rows: QuerySet[Job], workspace: str, name: str) -> Job:
-    job = rows.filter(workspace__name=workspace, name=name).first()
+    job = only(rows.filter(workspace__name=workspace, name=name))
     if job is None:
         raise NotFound(f"Job '{name}' not found in workspace '{workspace}'.")
     return job
 
 
 def _job(workspace: str, name: str) -> Job:
-    rows = Job.objects.select_related("workspace", "result_fileset").defer("metrics", "forms")
-    return _find(rows, workspace, name)
+    return _find(WHOLE, workspace, name)
 
 
 def _light_job(workspace: str, name: str) -> Job:
-    """Return the job without what it was submitted with, which may be megabytes."""
-    return _find(Job.objects.only(*STATUS_FIELDS), workspace, name)
+    return _find(LIGHT, workspace, name)
 
 
 def _step(workspace: str, job: str, name: str) -> Step:
@@ -108,7 +140,7 @@ def _step(workspace: str, job: str, name: str) -> Step:
 class Jobs(Endpoint):
     @described("list_jobs", "List jobs", page_of(JobReply), 400, 404, 422, parameters=LIST_QUERY)
     def get(self, request: Request, workspace: str) -> Response:
-        return JOBS.reply(request, listed_jobs(workspace), lambda job: JobReply.of(job).model_dump(mode="json"))
+        return list_in(workspace, JOBS, request, LISTED_WITH_FILESET, job_json, counted=True)
 
     @described("create_job", "Refused: nobody's commands are run here", ErrorReply, status=403, request=None)
     def post(self, request: Request, workspace: str) -> Response:
@@ -119,10 +151,11 @@ class Jobs(Endpoint):
 
 
 class ShowsJob(Endpoint):
-    reply: ClassVar[type[JobReply] | type[EvaluationReply]] = JobReply
-
     def shown(self, job: Job) -> Response:
-        return Response(self.reply.of(job).model_dump(mode="json"))
+        return Response(self.wire(job))
+
+    def wire(self, job: Job) -> dict[str, Any]:
+        return job_json(job)
 
 
 class OneJob(ShowsJob):
@@ -159,13 +192,14 @@ class ResumeJob(ShowsJob):
 class JobStatus(Endpoint):
     @described("get_job_status", "How far is the job?", StatusReply, 404)
     def get(self, request: Request, workspace: str, name: str) -> Response:
-        return Response(StatusReply.of(_light_job(workspace, name)).model_dump(mode="json"))
+        return Response(status_json(_light_job(workspace, name)))
 
 
 LOG_QUERY = [
     OpenApiParameter("limit", int, description="Lines on a page, 1 to 10000; 100 if not said."),
     OpenApiParameter("page_cursor", str, description="The next_page or prev_page of an earlier page."),
     OpenApiParameter("tail", int, description="Instead of a page, the last so many lines."),
+    OpenApiParameter("follow", bool, description="Stream lines as JSON, one a line, until the job ends."),
     OpenApiParameter("attempt_id", str, description="Only lines of this attempt."),
     OpenApiParameter("step_id", str, description="Only lines of this step."),
     OpenApiParameter("task_id", str, description="Only lines of this task."),
@@ -176,6 +210,7 @@ class LogQuery(BaseModel):
     limit: int | None = Field(None, ge=1, le=10_000)
     page_cursor: str | None = None
     tail: int | None = Field(None, ge=1, le=10_000)
+    follow: bool = False
     attempt_id: str | None = None
     step_id: str | None = None
     task_id: str | None = None
@@ -193,24 +228,42 @@ class LogQuery(BaseModel):
 
 class JobLogs(Endpoint):
     @described(
-        "get_job_logs", "Read the job's log, page by page or its end", LogReply, 400, 404, 422, parameters=LOG_QUERY
+        "get_job_logs",
+        "Read the job's log, page by page or its end, or follow it",
+        LogReply,
+        400,
+        404,
+        422,
+        503,
+        parameters=LOG_QUERY,
     )
-    def get(self, request: Request, workspace: str, name: str) -> Response:
+    def get(self, request: Request, workspace: str, name: str) -> Response | StreamingHttpResponse:
         asked = read_query(request, LogQuery)
         if asked.tail is not None and (asked.limit is not None or asked.page_cursor is not None):
             raise BadRequest("Give tail, or limit and page_cursor, but not both.")
         job = _light_job(workspace, name)
         steps = asked.steps(job)
+        if asked.follow:
+            return _followed(job, steps, asked)
         if asked.tail is not None:
             page = logs.read_tail(job, steps, asked.tail)
         else:
             page = logs.read(job, steps, limit=asked.limit or 100, cursor=asked.page_cursor)
-        return Response(LogReply.of(job, page).model_dump(mode="json"))
+        return Response(log_json(job, page))
+
+
+def _followed(job: Job, steps: list[str], asked: LogQuery) -> Response | StreamingHttpResponse:
+    try:
+        following = logs.Following(job, steps, cursor=asked.page_cursor, tail=asked.tail)
+    except logs.TooManyFollow:
+        detail = f"{logs.FOLLOWERS} others follow a log here already. Try again soon, or read it page by page."
+        return Response({"detail": detail}, status=503, headers={"Retry-After": "5"})
+    return StreamingHttpResponse(FollowedLog(job, following), content_type=MEDIA_TYPE)
 
 
 class ShowsResult(Endpoint):
     def shown(self, request: Request, result: Result) -> dict[str, Any]:
-        return ResultReply.of(result, self.download_url(request, result)).model_dump(mode="json")
+        return result_json(result, self.download_url(request, result))
 
     def download_url(self, request: Request, result: Result) -> str | None:
         return None
@@ -219,7 +272,10 @@ class ShowsResult(Endpoint):
 class JobResults(ShowsResult):
     @described("list_job_results", "List the job's results, newest first", ResultList, 404)
     def get(self, request: Request, workspace: str, name: str) -> Response:
-        found = results.results_of(_light_job(workspace, name))
+        job = _find(PLACED, workspace, name)
+        found = results.results_of(job).select_related(None).only("name", "created_at", "job")
+        for result in found:
+            result.job = job
         return Response({"data": [self.shown(request, result) for result in found]})
 
 
@@ -274,7 +330,7 @@ class JobSteps(Endpoint):
         )
         return Response(
             {
-                "data": [without_nulls(StepEntry.of(step).model_dump(mode="json"), VERBATIM) for step in shown],
+                "data": [without_nulls(step_entry_json(step), VERBATIM) for step in shown],
                 "pagination": pagination.model_dump(mode="json"),
                 "sort": asked.sort,
                 "filter": {"job": name},
@@ -285,7 +341,7 @@ class JobSteps(Endpoint):
 class OneJobStep(Endpoint):
     @described("get_job_step", "Read a step", StepReply, 404)
     def get(self, request: Request, workspace: str, name: str, step: str) -> Response:
-        return Response(StepReply.of(_step(workspace, name, step)).model_dump(mode="json"))
+        return Response(step_json(_step(workspace, name, step)))
 
 
 class JobTasks(Endpoint):

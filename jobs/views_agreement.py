@@ -1,6 +1,5 @@
 """The doors of agreement with people and of comparisons between jobs. Nothing is kept of either."""
 
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,6 +15,7 @@ from assay.jobs.wire_agreement import (
     ComparisonRequest,
 )
 from assay.platform.api import Endpoint, read_body, read_query
+from assay.platform.openapi import OpenApiParameter
 
 AGREEMENT_QUERY = [
     OpenApiParameter("column", str, required=True, description="Where people's ratings are in the dataset's items."),

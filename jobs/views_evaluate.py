@@ -1,23 +1,24 @@
 """The doors of jobs as evaluations (``/apis/evaluator/…/evaluate/jobs``): those of `views.py` with another reply."""
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_view
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.evaluator.submission import read_submission
 from assay.evaluator.wire import WRITTEN_BY_USERS, JobRequest
 from assay.jobs import views
-from assay.jobs.models import Result
+from assay.jobs.models import Job, Result
 from assay.jobs.submit import submit
 from assay.jobs.views import described
-from assay.jobs.wire import EvaluationReply, LogReply, ResultList, ResultReply, StatusReply
+from assay.jobs.wire import EvaluationReply, LogReply, ResultList, ResultReply, StatusReply, evaluation_json
 from assay.jobs.wire_steps import ExecutionProfile
 from assay.platform.api import Endpoint, Listing, read_body
 from assay.platform.auth import principal
 from assay.platform.errors import Invalid
-from assay.platform.openapi import CASCADE, LIST_QUERY
+from assay.platform.openapi import CASCADE, LIST_QUERY, OpenApiTypes, extend_schema_view
 from assay.platform.wire import page_of
+from assay.workspaces.lookup import list_in
 from assay.workspaces.models import Project, Workspace
 
 EVALUATIONS = Listing(
@@ -34,9 +35,7 @@ EVALUATIONS = Listing(
 class Evaluations(Endpoint):
     @described("list_evaluations", "List evaluations", page_of(EvaluationReply), 400, 404, 422, parameters=LIST_QUERY)
     def get(self, request: Request, workspace: str) -> Response:
-        return EVALUATIONS.reply(
-            request, views.listed_jobs(workspace), lambda job: EvaluationReply.of(job).model_dump(mode="json")
-        )
+        return list_in(workspace, EVALUATIONS, request, views.LISTED, evaluation_json, counted=True)
 
     @described("create_evaluation", "Submit an evaluation", EvaluationReply, 409, 422, status=201, request=JobRequest)
     def post(self, request: Request, workspace: str) -> Response:
@@ -58,7 +57,7 @@ class Evaluations(Endpoint):
             output_location=asked.output_location,
             principal=principal(request),
         )
-        return Response(EvaluationReply.of(job).model_dump(mode="json"), status=201)
+        return Response(evaluation_json(job), status=201)
 
 
 def _check_references(workspace: Workspace, asked: JobRequest) -> None:
@@ -67,6 +66,13 @@ def _check_references(workspace: Workspace, asked: JobRequest) -> None:
         raise Invalid(f"The execution profile 'cpu/{asked.profile}' specified in step '{step}' does not exist.")
     if asked.project is not None and not Project.objects.filter(workspace=workspace, name=asked.project).exists():
         raise Invalid(f"Invalid job request. Project '{asked.project}' not found in workspace '{workspace.name}'.")
+
+
+class AsEvaluation:
+    """Shows a job as an evaluation."""
+
+    def wire(self, job: Job) -> dict[str, Any]:
+        return evaluation_json(job)
 
 
 class DownloadUrl:
@@ -83,13 +89,13 @@ class DownloadUrl:
         "delete_evaluation", "Delete an evaluation that has ended", None, 404, 409, status=204, parameters=CASCADE
     ),
 )
-class OneEvaluation(views.OneJob):
-    reply = EvaluationReply
+class OneEvaluation(AsEvaluation, views.OneJob):
+    """A job at the evaluator's address."""
 
 
 @extend_schema_view(post=described("cancel_evaluation", "Stop an evaluation", EvaluationReply, 404, request=None))
-class CancelEvaluation(views.CancelJob):
-    reply = EvaluationReply
+class CancelEvaluation(AsEvaluation, views.CancelJob):
+    """Cancels at the evaluator's address."""
 
 
 @extend_schema_view(get=described("get_evaluation_status", "How far is the evaluation?", StatusReply, 404))

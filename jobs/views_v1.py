@@ -4,10 +4,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,10 +22,11 @@ from assay.jobs.states import TERMINAL
 from assay.jobs.submit_v1 import submit_v1
 from assay.jobs.wire_v1 import JobCreateV1, JobReplyV1, StatusDetailsV1, job_json
 from assay.jobs.zipped import zipped
-from assay.platform.api import django_request
+from assay.platform.api import django_request, only
 from assay.platform.auth import principal
+from assay.platform.counts import rows_of
 from assay.platform.errors import Conflict, NotFound
-from assay.platform.openapi import refusals
+from assay.platform.openapi import OpenApiTypes, extend_schema, refusals
 from assay.platform.v1 import V1_QUERY, V1Endpoint, given, read_v1, v1_page
 from assay.platform.v1_conditions import between, choices, containing, exactly, inside, moments, within
 from assay.platform.v1_lists import V1List
@@ -65,6 +64,11 @@ def _named_or_inside(member: str) -> Callable[[str, tuple[str, ...], str], Q]:
     return condition
 
 
+SHOWN_V1 = (
+    "uid", "name", "dialect", "project", "description", "submitted", "ownership", "custom_fields", "output_location",
+    "state", "message", "error", "rows_total", "rows_done", "lease_until", "created_at", "updated_at", "finished_at",
+    "active_at",
+)  # fmt: skip
 JOBS = V1List(
     filters={
         "namespace": exactly("workspace__name"),
@@ -90,14 +94,20 @@ JOBS = V1List(
 )
 
 
-def v1_jobs() -> QuerySet[Job]:
-    """Return the jobs that v1 shows, with what it shows of them at hand."""
-    jobs = Job.objects.filter(dialect=Dialect.CUSTOM).select_related("workspace", "result_fileset")
-    return with_progress(jobs.defer("spec", "metrics", "forms"))
+V1_JOBS = with_progress(
+    Job.objects.filter(dialect=Dialect.CUSTOM)
+    .select_related("workspace", "result_fileset")
+    .only(*SHOWN_V1, "workspace__name", "result_fileset__name")
+)
+"""The jobs that v1 shows, with what it shows of them at hand."""
+
+
+def count_v1() -> int:
+    return rows_of(Job, kind=Dialect.CUSTOM)
 
 
 def find_v1(identifier: str) -> Job:
-    job = v1_jobs().filter(uid=identifier).first()
+    job = only(V1_JOBS.filter(uid=identifier))
     if job is None:
         raise NotFound(f"Job {identifier} not found")
     return job
@@ -114,7 +124,7 @@ def own_hosts(request: Request) -> frozenset[str]:
 class JobsV1(V1Endpoint):
     @described("list_v1_evaluation_jobs", "List jobs", v1_page(JobReplyV1), 400, 422, parameters=V1_QUERY)
     def get(self, request: Request) -> Response:
-        return JOBS.reply(request, v1_jobs(), job_json)
+        return JOBS.reply(request, V1_JOBS, job_json, count_v1)
 
     @described("create_v1_evaluation_job", "Evaluate a target", JobReplyV1, 400, 404, 409, 422, request=JobCreateV1)
     def post(self, request: Request) -> Response:

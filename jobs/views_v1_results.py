@@ -21,7 +21,7 @@ from assay.evaluator.posted import (
 )
 from assay.jobs.models import Dialect, Job
 from assay.jobs.results_v1 import change_result, result_of
-from assay.jobs.views_v1 import described, find_v1, v1_jobs
+from assay.jobs.views_v1 import V1_JOBS, count_v1, described, find_v1
 from assay.jobs.wire_v1 import job_of_result
 from assay.platform.auth import principal
 from assay.platform.errors import Conflict, NotFound
@@ -50,7 +50,7 @@ class ResultsV1(V1Endpoint):
             .values_list(*columns)
             .union(posted.annotate(**shown | {"kind": Value("posted", CharField())}).values_list(*columns), all=True)
         )
-        total = jobs.count() + posted.count()
+        total = (jobs.count() if asked.q else count_v1()) + posted.count()
         sign = "-" if asked.sort.startswith("-") else ""
         page = list(both.order_by(f"{sign}at", f"{sign}key")[asked.span]) if asked.span.start < total else []
         return RESULTS.envelope(asked, total, _entries(page))
@@ -94,7 +94,7 @@ def _job_of(identifier: str) -> Job | None:
 def _entries(page: list[tuple[str, int, Any]]) -> list[dict[str, Any]]:
     """Return the results of a page, in its order."""
     keys = {kind: [key for found, key, _ in page if found == kind] for kind in ("job", "posted")}
-    jobs = ((("job", job.pk), result_of(job)) for job in v1_jobs().filter(pk__in=keys["job"]))
+    jobs = ((("job", job.pk), result_of(job)) for job in V1_JOBS.filter(pk__in=keys["job"]))
     posted = ((("posted", each.pk), posted_json(each)) for each in posted_results().filter(pk__in=keys["posted"]))
     found = dict(chain(jobs, posted))
     return [found[kind, key] for kind, key, _ in page if (kind, key) in found]

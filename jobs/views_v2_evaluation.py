@@ -3,8 +3,6 @@
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
 from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,12 +15,13 @@ from assay.jobs.results_v1 import result_of
 from assay.jobs.states import TERMINAL
 from assay.jobs.steps import main_step, task_name
 from assay.jobs.submit_v1 import RESULTS, submit_v1
-from assay.jobs.views_v1 import JOBS, described, find_v1, own_hosts, v1_jobs
+from assay.jobs.views_v1 import JOBS, V1_JOBS, count_v1, described, find_v1, own_hosts
 from assay.jobs.wire_v1 import JobCreateV2, JobReplyV2, error_json, job_id_v2, job_json_v2, status_v2, uid_of_v2
 from assay.jobs.zipped import zipped
 from assay.platform.api import wire_time
 from assay.platform.auth import principal
 from assay.platform.errors import Conflict, NotFound
+from assay.platform.openapi import OpenApiParameter, OpenApiTypes
 from assay.platform.v1 import V1_QUERY, DeletedV1, V1Endpoint, deleted, given, read_v1, v1_page
 from assay.platform.v1_lists import AGES, V1List
 
@@ -64,7 +63,7 @@ class LogPageV2(BaseModel):
 class JobsV2(V1Endpoint):
     @described("list_v2_evaluation_jobs", "List jobs", v1_page(JobReplyV2), 400, 422, parameters=V1_QUERY)
     def get(self, request: Request) -> Response:
-        return JOBS_V2.reply(request, v1_jobs(), job_json_v2)
+        return JOBS_V2.reply(request, V1_JOBS, job_json_v2, count_v1)
 
     @described("create_v2_evaluation_job", "Evaluate a target", JobReplyV2, 400, 404, 409, 422, request=JobCreateV2)
     def post(self, request: Request) -> Response:

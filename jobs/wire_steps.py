@@ -4,23 +4,24 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
+from assay.jobs.shown_spec import shown_spec
 from assay.jobs.steps import Step
-from assay.platform.api import WireTime
+from assay.platform.api import WireTime, wire_time
 
 PLATFORM = "service:platform"
 """Who is said to have made steps and tasks."""
 
 
-def step_spec(step: Step) -> dict[str, Any]:
-    """Return how a step is run: by this platform's own worker, with these secrets in its hands."""
+def step_spec(step: Step, spec: dict[str, Any]) -> dict[str, Any]:
+    """Return how a step of this spec is run: by this platform's own worker, with these secrets in its hands."""
     return {
         "name": step.name,
         "environment": [
             {"name": name, "value": None, "from_secret": {"name": reference}}
-            for name, reference in _environment(step.job.spec).items()
+            for name, reference in _environment(spec).items()
         ],
         "executor": {"provider": "subprocess", "profile": "default", "command": ["manage.py", "worker"]},
-        "config": step.job.spec,
+        "config": spec,
         "lifecycle": {"staleness_timeout_seconds": 0},
     }
 
@@ -49,24 +50,24 @@ class StepEntry(BaseModel):
     created_at: WireTime
     updated_at: WireTime
 
-    @classmethod
-    def of(cls, step: Step) -> Self:
-        job = step.job
-        return cls(
-            id=step.id,
-            job=job.name,
-            attempt_id=job.attempt_id,
-            fileset=job.result_fileset.name,
-            workspace=job.workspace.name,
-            name=step.name,
-            step_spec=step_spec(step),
-            status=step.status,
-            status_details=step.details,
-            error_details=step.error,
-            auth_context={"principal_id": job.created_by, "principal_groups": []},
-            created_at=job.created_at,
-            updated_at=job.updated_at,
-        )
+
+def step_entry_json(step: Step) -> dict[str, Any]:
+    job = step.job
+    return {
+        "id": step.id,
+        "job": job.name,
+        "attempt_id": job.attempt_id,
+        "fileset": job.result_fileset.name,
+        "workspace": job.workspace.name,
+        "name": step.name,
+        "step_spec": step_spec(step, shown_spec(job)),
+        "status": step.status,
+        "status_details": step.details,
+        "error_details": step.error,
+        "auth_context": {"principal_id": job.created_by, "principal_groups": []},
+        "created_at": wire_time(job.created_at),
+        "updated_at": wire_time(job.updated_at),
+    }
 
 
 class StepReply(BaseModel):
@@ -87,27 +88,27 @@ class StepReply(BaseModel):
     parent: str
     db_version: int
 
-    @classmethod
-    def of(cls, step: Step) -> Self:
-        job = step.job
-        return cls(
-            name=step.name,
-            workspace=job.workspace.name,
-            project=job.project,
-            attempt_id=job.attempt_id,
-            config={**job.spec, "_step_spec_name": step.name},
-            status=step.status,
-            status_details=step.details,
-            error_details=step.error,
-            id=step.id,
-            created_at=job.created_at,
-            created_by=PLATFORM,
-            updated_at=job.updated_at,
-            updated_by=PLATFORM,
-            entity_id=step.id,
-            parent=job.attempt_id,
-            db_version=1,
-        )
+
+def step_json(step: Step) -> dict[str, Any]:
+    job = step.job
+    return {
+        "name": step.name,
+        "workspace": job.workspace.name,
+        "project": job.project,
+        "attempt_id": job.attempt_id,
+        "config": {**shown_spec(job), "_step_spec_name": step.name},
+        "status": step.status,
+        "status_details": step.details,
+        "error_details": step.error,
+        "id": step.id,
+        "created_at": wire_time(job.created_at),
+        "created_by": PLATFORM,
+        "updated_at": wire_time(job.updated_at),
+        "updated_by": PLATFORM,
+        "entity_id": step.id,
+        "parent": job.attempt_id,
+        "db_version": 1,
+    }
 
 
 class TaskReply(BaseModel):

@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.platform.api import Endpoint, Listing, flag, read_body
-from assay.platform.openapi import CASCADE, PAGE_QUERY, refusals
+from assay.platform.openapi import CASCADE, PAGE_QUERY, extend_schema, refusals
 from assay.platform.wire import page_of
 from assay.secrets import vault
 from assay.secrets.models import Secret
 from assay.secrets.store import change_secret, create_secret, get_secret
 from assay.secrets.wire import Rotated, SecretAccess, SecretCreate, SecretReply, SecretUpdate
 from assay.workspaces import deletion
-from assay.workspaces.lookup import in_workspace, workspace_for_create
+from assay.workspaces.lookup import list_in, workspace_for_create
 
 SECRETS = Listing(size=10, largest=1000, omit_null=True)
 
@@ -32,8 +31,7 @@ class Secrets(Endpoint):
         responses={200: page_of(SecretReply, sorted_and_filtered=False), **refusals(404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
-        rows = in_workspace(Secret.objects.filter(inline=False).defer("sealed"), workspace)
-        return SECRETS.reply(request, rows, secret_json)
+        return list_in(workspace, SECRETS, request, Secret.objects.filter(inline=False).defer("sealed"), secret_json)
 
     @extend_schema(
         operation_id="create_secret",

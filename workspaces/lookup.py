@@ -1,12 +1,16 @@
 """Finding the workspace that an address names, with the contract's sentence when there is none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from assay.platform.api import Listing, only
+from assay.platform.counts import rows_of
 from assay.platform.errors import Conflict, Invalid, NotFound
 from assay.workspaces.models import Workspace
 
@@ -18,7 +22,7 @@ ALL = "-"
 
 def get_workspace(name: str) -> Workspace:
     """Return the workspace; raises ``NotFound``."""
-    workspace = Workspace.objects.filter(name=name).first()
+    workspace = only(Workspace.objects.filter(name=name))
     if workspace is None:
         raise NotFound(f"Workspace '{name}' not found")
     return workspace
@@ -26,16 +30,37 @@ def get_workspace(name: str) -> Workspace:
 
 def workspace_for_create(name: str) -> Workspace:
     """Return the workspace that something is to be made in; raises ``Invalid``."""
-    workspace = Workspace.objects.filter(name=name).first()
+    workspace = only(Workspace.objects.filter(name=name))
     if workspace is None:
         raise Invalid(f"Workspace '{name}' does not exist. Please create the workspace first.")
     return workspace
 
 
-def in_workspace(rows: QuerySet[M], name: str) -> QuerySet[M]:
-    """Return the rows of one workspace, or all of them for ``-``, with their workspace at hand; raises ``NotFound``."""
-    rows = rows.select_related("workspace")
-    return rows if name == ALL else rows.filter(workspace=get_workspace(name))
+def list_in(
+    name: str,
+    listing: Listing,
+    request: Request,
+    rows: QuerySet[M],
+    wire: Callable[[M], dict[str, Any]],
+    *,
+    counted: bool = False,
+) -> Response:
+    """Return a page of those ``rows`` that are in one workspace, or of all for ``-``; raises ``NotFound``.
+
+    Each has its workspace at hand for ``wire``. With ``counted``, ``rows`` are all of a table whose rows are counted.
+    """
+    if name == ALL:
+        return listing.reply(
+            request, rows.prefetch_related("workspace"), wire, (lambda: rows_of(rows.model)) if counted else None
+        )
+    home = get_workspace(name)
+
+    def entry(row: M) -> dict[str, Any]:
+        row.workspace = home  # type: ignore[attr-defined]
+        return wire(row)
+
+    total = (lambda: rows_of(rows.model, workspace=home)) if counted else None
+    return listing.reply(request, rows.filter(workspace=home), entry, total)
 
 
 @contextmanager

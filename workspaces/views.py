@@ -4,17 +4,16 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.platform.api import Endpoint, Listing, flag, read_body, read_query
 from assay.platform.auth import principal
 from assay.platform.errors import BadRequest, Conflict, Invalid, NotFound
-from assay.platform.openapi import CASCADE, LIST_QUERY, refusals
+from assay.platform.openapi import CASCADE, LIST_QUERY, extend_schema, refusals
 from assay.platform.wire import page_of
 from assay.workspaces import deletion
-from assay.workspaces.lookup import get_workspace, in_workspace, inserting
+from assay.workspaces.lookup import get_workspace, inserting, list_in
 from assay.workspaces.models import Member, Project, Workspace
 from assay.workspaces.wire import (
     LONGEST_PRINCIPAL,
@@ -211,7 +210,7 @@ class Projects(Endpoint):
         responses={200: page_of(ProjectReply), **refusals(400, 404, 422)},
     )
     def get(self, request: Request, name: str) -> Response:
-        return PROJECTS.reply(request, in_workspace(Project.objects.all(), name), project_json)
+        return list_in(name, PROJECTS, request, Project.objects.all(), project_json)
 
     @extend_schema(
         operation_id="create_project",

@@ -5,14 +5,13 @@ from urllib.parse import parse_qsl
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.platform.api import django_request
 from assay.platform.auth import principal
 from assay.platform.errors import BadRequest, NotFound
-from assay.platform.openapi import refusals
+from assay.platform.openapi import extend_schema, refusals
 from assay.platform.v1 import (
     V1_QUERY,
     DeletedV1,

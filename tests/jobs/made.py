@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from assay.filesets.models import Fileset
 from assay.jobs import results
-from assay.jobs.models import Job, RowScore, Shard, ShardState, State
+from assay.jobs.models import Job, RowBatch, RowScore, Shard, ShardState, State
 from assay.workspaces.models import Workspace
 from tests.contract.replay import exchanges
 
@@ -52,12 +52,18 @@ def judged(job: Job, index: int, **also: Any) -> None:
         "metric_diagnostics": None,
         **also,
     }
+    shard, _ = Shard.objects.get_or_create(job=job, index=0, defaults={"start": 0, "stop": 2, "state": ShardState.DONE})
+    if index >= shard.stop:
+        shard.stop = index + 1
+        shard.save()
+    line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    batch = RowBatch.objects.create(job=job, shard=shard, rows=[index], content=zlib.compress(line))
     RowScore.objects.create(
         job=job,
         row_index=index,
         scored=True,
         scores={"llm-judge": [["helpfulness", 1.0, None, "scored", None]]},
-        record=zlib.compress(orjson.dumps(record)),
+        batch=batch,
     )
 
 

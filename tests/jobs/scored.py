@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.jobs.models import Job, RowScore
-from assay.jobs.stored import to_stored
+from assay.jobs.stored import to_batch, to_stored
 from assay.workspaces.models import Workspace
 from assay_sdk.engine.result import Call, Score, ScoreState
 from assay_sdk.engine.result import RowScore as Judged
@@ -26,8 +26,17 @@ def scored_job(
         Judged(index, dict(item), {}, {"llm-judge": [_score(value)]}, [Call({"model": "m"}, {"id": "r"}, 1, 0.1)])
         for index, (value, item) in enumerate(zip(values, items, strict=True))
     ]
-    RowScore.objects.bulk_create([to_stored(job, row) for row in rows])
+    _store(job, rows)
     return _counted(job, len(rows))
+
+
+def _store(job: Job, rows: Sequence[Judged]) -> None:
+    shard = job.shards.get()
+    shard.stop = max(shard.stop, len(rows))
+    shard.save()
+    batch = to_batch(shard, rows)
+    batch.save()
+    RowScore.objects.bulk_create(to_stored(job, row, batch) for row in rows)
 
 
 def graded_job(
@@ -44,7 +53,7 @@ def graded_job(
         Judged(index, dict(item), {}, {"llm-judge": [_grade(label)]})
         for index, (label, item) in enumerate(zip(grades, items, strict=True))
     ]
-    RowScore.objects.bulk_create([to_stored(job, row) for row in rows])
+    _store(job, rows)
     return _counted(job, len(rows))
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from assay.jobs import judged
+from assay.jobs import judged, packs
 from assay.jobs.models import State
 from assay.workspaces.models import Workspace
 from assay_sdk.engine.agree import Agreement, agreement
@@ -136,11 +136,11 @@ def test_huge_values_hold_no_nan(client: APIClient, workspace: Workspace) -> Non
 def test_rows_are_read_a_page_at_a_time(
     client: APIClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judged, "ROWS_AT_ONCE", 25)
+    monkeypatch.setattr(packs, "ROWS_AT_ONCE", 25)
     scored_job(workspace, "j-one", *data(60))
     with CaptureQueriesContext(connection) as queries:
         assert ask(client, column="people", resamples=0)["n"] == 60
-    assert len(queries) == 1 + 4, "the job, three pages, and a look for a fourth"
+    assert len(queries) == 1 + 4 + 1, "the job, three pages, a look for a fourth, and the whole rows"
     assert '"jobs_job"."spec"' not in queries[0]["sql"]
 
 

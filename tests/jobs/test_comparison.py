@@ -130,7 +130,7 @@ def test_a_wrong_question_names_the_place(
 def test_queries_grow_with_the_jobs_not_with_the_rows(client: APIClient, jobs: list[Job]) -> None:
     with CaptureQueriesContext(connection) as queries:
         ask(client, jobs=["j-one", "j-two"])
-    assert len(queries) == 2 * 3
+    assert len(queries) == 2 * 4
 
 
 def test_the_work_of_a_request_is_bounded(client: APIClient, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,8 @@ def test_pause_and_resume(client: APIClient, workspace: Workspace) -> None:
     job_in(workspace)
     assert client.post(f"{JOBS}/j-one/pause").json()["status"] == "paused"
     assert client.post(f"{JOBS}/j-one/resume").json()["status"] == "created"
-    assert client.post(f"{EVALUATIONS}/j-one/pause").status_code == 404, "evaluations cannot be paused"
+    assert client.post(f"{EVALUATIONS}/j-one/pause").json()["status"] == "paused"
+    assert client.post(f"{EVALUATIONS}/j-one/resume").json()["status"] == "created"
 
 
 @pytest.mark.parametrize("base", [EVALUATIONS, JOBS])

@@ -63,7 +63,7 @@ def test_a_result_is_the_file_that_it_says_it_is(client: APIClient, workspace: W
 def test_rows_come_in_their_order_a_page_at_a_time(
     client: APIClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assay.jobs.judged.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("assay.jobs.packs.ROWS_AT_ONCE", 3)
     job = active(job_in(workspace))
     for index in (5, 0, 3, 4, 1, 2, 6):
         judged(job, index)

@@ -1,12 +1,25 @@
 """Who may judge a shard: one worker at a time, for as long as it renews its lease."""
 
+import os
+import socket
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from assay.jobs import recover
-from assay.jobs.leases import LeaseLost, claim_shard, job_lease, release_shard, renew_shard
+from assay.jobs.leases import (
+    BARREN_CLAIMS,
+    Exhausted,
+    LeaseLost,
+    claim_shard,
+    job_lease,
+    release_shard,
+    renew_shard,
+    share_of,
+)
 from assay.jobs.models import Job, Shard, ShardState, State
 from assay.workspaces.models import Workspace
 from tests.jobs.made import job_in
@@ -108,3 +121,80 @@ def test_the_sweep_completes_a_cancel_whose_worker_died(job: Job) -> None:
     recover.sweep()
     job.refresh_from_db()
     assert job.state == State.CANCELLED
+
+
+def test_the_sweep_rings_for_the_workers_that_a_job_lacks(workspace: Workspace) -> None:
+    job = planned(workspace, shards=6, parallelism=8)
+    assert claim_shard(job.pk) is not None
+    Job.objects.filter(pk=job.pk).update(rung_at=timezone.now() - timedelta(minutes=1))
+    assert recover.sweep() == 1, "one of four runs"
+    for _ in range(3):
+        assert claim_shard(job.pk) is not None
+    Job.objects.filter(pk=job.pk).update(rung_at=timezone.now() - timedelta(minutes=1))
+    assert recover.sweep() == 0, "as many run as may"
+
+
+def test_a_shard_that_workers_do_not_survive_is_given_up(job: Job) -> None:
+    for _ in range(BARREN_CLAIMS):
+        shard = claim_shard(job.pk)
+        assert shard is not None
+        let_lapse(shard)
+    with pytest.raises(Exhausted, match="Rows 0 to 9 were begun 12 times"):
+        claim_shard(job.pk)
+
+
+def test_a_claim_that_bore_fruit_starts_the_count_anew(job: Job) -> None:
+    for _ in range(BARREN_CLAIMS):
+        shard = claim_shard(job.pk)
+        assert shard is not None
+        renew_shard(shard, fruitful=False)
+        let_lapse(shard)
+    Shard.objects.filter(job=job).update(barren_claims=BARREN_CLAIMS - 1)
+    shard = claim_shard(job.pk)
+    assert shard is not None
+    renew_shard(shard, fruitful=True)
+    let_lapse(shard)
+    assert claim_shard(job.pk) is not None
+
+
+def test_a_job_that_workers_do_not_survive_planning_is_given_up(job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(barren_claims=BARREN_CLAIMS)
+    with pytest.raises(Exhausted, match="the worker ended at it"), job_lease(job):
+        pass
+
+
+def test_a_job_that_was_planned_is_not_counted(job: Job) -> None:
+    for _ in range(BARREN_CLAIMS + 1):
+        with job_lease(job) as held:
+            assert held
+    job.refresh_from_db()
+    assert job.barren_claims == 0
+
+
+def test_a_new_worker_frees_what_dead_ones_of_its_machine_held(workspace: Workspace) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    host = socket.gethostname()
+    names = [f"{host}:{gone.pid}:1", f"{host}:{os.getppid()}:1", f"elsewhere:{gone.pid}:1"]
+    job = planned(workspace, shards=3, parallelism=8)
+    for name in names:
+        shard = claim_shard(job.pk)
+        assert shard is not None
+        Shard.objects.filter(pk=shard.pk).update(worker=name)
+    recover.take_over()
+    states = list(Shard.objects.filter(job=job).order_by("index").values_list("state", flat=True))
+    assert states == [ShardState.WAITING, ShardState.RUNNING, ShardState.RUNNING]
+
+
+@pytest.mark.parametrize(("done", "shares"), [(0, [3, 3, 2, 2]), (4, [5, 5])])
+def test_shards_have_the_whole_parallelism_between_them(workspace: Workspace, done: int, shares: list[int]) -> None:
+    job = planned(workspace, shards=6, parallelism=10)
+    Shard.objects.filter(job=job, index__lt=done).update(state=ShardState.DONE)
+    claimed = [shard for _ in range(6) if (shard := claim_shard(job.pk))]
+    assert [share_of(shard, 10)[0] for shard in claimed] == shares
+
+
+def test_a_lower_parallelism_leaves_some_shards_nothing(workspace: Workspace) -> None:
+    job = planned(workspace, shards=6, parallelism=8)
+    claimed = [shard for _ in range(6) if (shard := claim_shard(job.pk))]
+    assert [share_of(shard, 2)[0] for shard in claimed] == [1, 1, 0, 0]

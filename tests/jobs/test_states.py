@@ -30,9 +30,16 @@ def test_the_guide_names_exactly_the_states_that_there_are() -> None:
 @pytest.mark.parametrize("to", list(State))
 def test_a_job_moves_only_where_the_table_lets_it(workspace: Workspace, state: State, to: State) -> None:
     job = in_state(workspace, state)
-    moved = move(job, to)
+    moved = move(job, to, only=state)
     assert moved == (to in MOVES[state])
     assert job.state == (to if moved else state), "the value at hand is brought up to date either way"
+
+
+@pytest.mark.parametrize("state", sorted(TERMINAL))
+def test_nobody_revives_a_job_in_passing(workspace: Workspace, state: State) -> None:
+    job = in_state(workspace, state)
+    assert not any(move(job, to) for to in State)
+    assert job.state == state
 
 
 def test_of_two_who_end_a_job_one_does(workspace: Workspace) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from assay.jobs.models import LogLine, State
-from assay.jobs.run import ShardRun
+from assay.jobs.shard_run import ShardRun
 from assay.workspaces.models import Workspace
 from tests.jobs.made import active, job_in
 

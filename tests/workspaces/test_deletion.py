@@ -50,7 +50,7 @@ def test_a_job_takes_along_what_the_platform_made_for_it(workspace: Workspace, s
     blob = Blob.objects.create(sha256="0" * 64, size=1)
     File.objects.create(fileset=job.result_fileset, path="results/x", blob=blob)
     Shard.objects.create(job=job, index=0, start=0, stop=1)
-    RowScore.objects.create(job=job, row_index=0, scored=True, scores={}, record=b"")
+    RowScore.objects.create(job=job, row_index=0, scored=True, scores={})
     Result.objects.create(job=job, name="row-scores")
     LogLine.objects.create(job=job, step="evaluate", message="x")
     kept = EvalResult.objects.create(workspace=workspace, name=job.name, scores=[], bundle_ref="")
@@ -210,9 +210,7 @@ def test_whoever_comes_second_is_told_that_it_is_gone(workspace: Workspace) -> N
 
 def test_a_large_job_goes_in_few_statements_without_its_rows_being_read(workspace: Workspace) -> None:
     job = make_job(workspace)
-    RowScore.objects.bulk_create(
-        RowScore(job=job, row_index=index, scored=True, scores={}, record=b"") for index in range(3000)
-    )
+    RowScore.objects.bulk_create(RowScore(job=job, row_index=index, scored=True, scores={}) for index in range(3000))
     with CaptureQueriesContext(
         connection,
     ) as captured:
