@@ -16,6 +16,7 @@ CATALOGUE = {
     ),
     "assay_sdk.client.job": "AsyncJob Job",
     "assay_sdk.client.result": "AggregateScore EvaluationResult",
+    "assay_sdk.client.steering": "JobBudget JobProgress JobUsage JobWaiting",
     "assay_sdk.client.values": (
         "File Fileset FilesetRef Health HuggingfaceStorage JobInfo JobStatus LogLine Member Project ResultInfo Secret "
         "Storage StoredMetric StoredResult Workspace"
@@ -64,6 +65,10 @@ if TYPE_CHECKING:
     from assay_sdk.client.job import Job as Job
     from assay_sdk.client.result import AggregateScore as AggregateScore
     from assay_sdk.client.result import EvaluationResult as EvaluationResult
+    from assay_sdk.client.steering import JobBudget as JobBudget
+    from assay_sdk.client.steering import JobProgress as JobProgress
+    from assay_sdk.client.steering import JobUsage as JobUsage
+    from assay_sdk.client.steering import JobWaiting as JobWaiting
     from assay_sdk.client.values import File as File
     from assay_sdk.client.values import Fileset as Fileset
     from assay_sdk.client.values import FilesetRef as FilesetRef

@@ -20,7 +20,9 @@ from assay_sdk import (
     ScoreState,
     UnsafeArchive,
 )
-from assay_sdk.client import job as job_module
+from assay_sdk.client import watch as watching
+from assay_sdk.client.progress import progress_for
+from assay_sdk.client.values import JobStatus
 from tests.sdk.conftest import TIME, Either, recorded
 from tests.sdk.stub import Asked, Reply, Stub, reply
 
@@ -74,8 +76,8 @@ def test_waiting_has_an_end(stub: Stub, job: Any, settle: Any) -> None:
 
 def test_short_jobs_are_noticed_soon_and_long_ones_not_pestered() -> None:
     now = 0.0
-    watch = job_module.Watch("w/j", job_module.progress_for("j", False), timeout=None, poll=None, clock=lambda: now)
-    active = job_module.JobStatus(name="j", status="active")
+    watch = watching.Watch("w/j", progress_for("j", False), timeout=None, poll=None, clock=lambda: now)
+    active = JobStatus(name="j", status="active")
     pauses = []
     while now < 60:
         pause = watch.see(active)
@@ -95,7 +97,7 @@ def test_a_restart_of_the_server_does_not_end_the_wait(
     job = either("jobs.retrieve", "j1")
     stub.on("GET", f"{JOB}/status", state("active"), Reply(cut=0), Reply(cut=0), state("completed"))
     either.settle(lambda: job.wait(poll=0.01, progress=False))
-    monkeypatch.setattr(job_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(watching, "PATIENCE", 0.05)
     stub.on("GET", f"{JOB}/status", state("active"), Reply(cut=0))
     with pytest.raises(APIConnectionError):
         either.settle(lambda: job.wait(poll=0.01, progress=False))
@@ -103,12 +105,12 @@ def test_a_restart_of_the_server_does_not_end_the_wait(
 
 def test_patience_is_for_one_absence_at_a_time() -> None:
     now = 0.0
-    watch = job_module.Watch("w/j", job_module.progress_for("j", False), timeout=None, poll=None, clock=lambda: now)
+    watch = watching.Watch("w/j", progress_for("j", False), timeout=None, poll=None, clock=lambda: now)
     for _ in range(5):
-        now += job_module.PATIENCE - 1
+        now += watching.PATIENCE - 1
         assert watch.lost(APIConnectionError("away")) > 0
-        watch.see(job_module.JobStatus(name="j", status="active"))
-    now += job_module.PATIENCE + 1
+        watch.see(JobStatus(name="j", status="active"))
+    now += watching.PATIENCE + 1
     with pytest.raises(APIConnectionError):
         watch.lost(APIConnectionError("away"))
 

@@ -134,6 +134,26 @@ def test_a_running_job_is_paused_resumed_and_cancelled(room: Either) -> None:
             room.settle(lambda: job.wait(timeout=30, progress=False))
 
 
+def test_a_job_is_watched_as_it_runs_and_read_before_it_ends(room: Either, tmp_path: Path) -> None:
+    with JudgeProcess(latency_ms=100) as slow:
+        options = {"name": "watched", "config": RunConfig(parallelism=1), "budget": {"tokens": 10**6}, "cache": False}
+        job = room("evaluator.submit", metric(slow.url), ITEMS, **options)
+        deadline = time.monotonic() + 20
+        while (seen := room.settle(lambda: job.progress(aggregates=True))).rows_done < 3:
+            assert time.monotonic() < deadline, seen
+        assert (seen.state, seen.cache, seen.budget.tokens) == ("active", False, 10**6)
+        assert seen.scores[0].count >= 3 and seen.usage_total.calls >= 3 and seen.waiting is not None
+        assert len(room.settle(job.rows)) >= 3
+        room.settle(lambda: job.update(parallelism=16))
+        lines = room.settle(job.follow_logs)
+        assert lines[-1].message == f"Completed: {len(ITEMS)} rows scored"
+    assert len(room.settle(lambda: job.export(tmp_path)).read_text().splitlines()) == len(ITEMS)
+    with pytest.raises(ConflictError, match="nothing to judge again"):
+        room.settle(job.rerun_failed)
+    with pytest.raises(ConflictError, match="nothing of it can be changed"):
+        room.settle(lambda: job.update(parallelism=2))
+
+
 def until(room: Either, job: Any, *states: str) -> None:
     deadline = time.monotonic() + 20
     while (seen := room.settle(job.status)).status not in states:

@@ -9,7 +9,8 @@ from assay_sdk.client.call import Call, Paged, fields, filter_text, nothing, one
 from assay_sdk.client.job import AsyncJob, Job
 from assay_sdk.client.jobs import AsyncJobs, Jobs
 from assay_sdk.client.local import run_here, run_here_async
-from assay_sdk.client.submission import Dataset, Metrics, bundle, job_spec
+from assay_sdk.client.steering import Budget
+from assay_sdk.client.submission import Dataset, Metrics, bundle, job_spec, with_options
 from assay_sdk.client.transport import AsyncTransport, Transport
 from assay_sdk.client.twins import AsyncResource, Awaits, Lists, ListsAsync, Resource, Sends
 from assay_sdk.client.values import JobInfo, StoredMetric, StoredResult
@@ -97,11 +98,15 @@ class EvaluatorCalls(Generic[J]):
         description: str | None = None,
         project: str | None = None,
         custom_fields: Mapping[str, Any] | None = None,
+        cache: bool | None = None,
+        budget: Budget | None = None,
         workspace: str | None = None,
     ) -> Call[J]:
         """Hand an evaluation to the platform and return the job at once.
 
-        ``dataset`` is rows, or files of rows in a fileset. Raises ``ConflictError`` if the name is taken or a secret is
+        ``dataset`` is rows, or files of rows in a fileset. ``cache=False`` asks every question anew, even where another
+        job of the workspace asked it before. ``budget={"tokens": 100000, "cost_usd": 2.5}`` pauses the job once it has
+        used so much. Raises ``ConflictError`` if the name is taken or a secret is
         missing, ``UnprocessableEntityError`` if the evaluation cannot be run as described.
         """
         room = workspace or self.workspace
@@ -114,7 +119,8 @@ class EvaluatorCalls(Generic[J]):
             prompt_template=prompt_template,
             field_mapping=field_mapping,
         )
-        body = fields(name=name, description=description, project=project, custom_fields=custom_fields, spec=spec)
+        told = with_options(custom_fields, cache=cache, budget=budget)
+        body = fields(name=name, description=description, project=project, custom_fields=told, spec=spec)
         read = one(JobInfo)
         return Call("POST", path(*ROOT, room, "evaluate", "jobs"), lambda reply: self.open(read(reply)), json=body)
 

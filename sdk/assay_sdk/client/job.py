@@ -3,99 +3,23 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay_sdk.client.archive import unpack
-from assay_sdk.client.errors import (
-    APIConnectionError,
-    AssayError,
-    JobCancelled,
-    JobFailed,
-    JobTimeout,
-    NotFoundError,
-)
-from assay_sdk.client.progress import Progress, progress_for
+from assay_sdk.client.errors import APIConnectionError, NotFoundError
+from assay_sdk.client.progress import progress_for
 from assay_sdk.client.result import EvaluationResult, Lines, row_score
+from assay_sdk.client.steering import JobProgress
 from assay_sdk.client.values import JobInfo, JobStatus, LogLine, ResultInfo
+from assay_sdk.client.watch import Watch, missing_result
 from assay_sdk.engine.agree import Agreement
 from assay_sdk.engine.intervals import RESAMPLES
 from assay_sdk.engine.result import RowScore
 
 if TYPE_CHECKING:
     from assay_sdk.client.jobs import AsyncJobs, Jobs
-
-SHORTEST_POLL = 0.1
-LONGEST_POLL = 2.0
-PATIENCE = 60.0
-"""Seconds for which a wait puts up with a server that is away, restarting for instance. The job goes on meanwhile."""
-
-
-class Watch:
-    """The course of one wait, without the waiting: told what is seen, it says when to look again or that it is over."""
-
-    def __init__(
-        self,
-        job: str,
-        progress: Progress,
-        *,
-        timeout: float | None,
-        poll: float | None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._job = job
-        self._progress = progress
-        self._timeout = timeout
-        self._poll = poll
-        self._clock = clock
-        self._begun = self._heard = clock()
-
-    def see(self, status: JobStatus) -> float | None:
-        """Return the seconds until the next look, None once the job is completed.
-
-        Raises ``JobFailed`` if it ended otherwise, ``JobTimeout`` if time is up.
-        """
-        self._heard = self._clock()
-        if not status.done:
-            self._progress.show(status.rows_done or 0, status.rows, status.message or status.status)
-            return self._pause(f"still '{status.status}'")
-        message = status.message or status.status
-        self._progress.close(message)
-        if status.status == "completed":
-            return None
-        raise failed(self._job, status)
-
-    def lost(self, error: APIConnectionError) -> float:
-        """Return the seconds until the next try to reach the server; raises the error once patience is at its end."""
-        if self._clock() - self._heard > PATIENCE:
-            self._progress.close("the server cannot be reached")
-            raise error
-        return self._pause("out of reach")
-
-    def _pause(self, state: str) -> float:
-        waited = self._clock() - self._begun
-        # A tenth of what was waited so far: short jobs are noticed at once, long ones are not pestered.
-        pause = self._poll or min(LONGEST_POLL, max(SHORTEST_POLL, waited / 10))
-        if self._timeout is None:
-            return pause
-        if waited >= self._timeout:
-            self._progress.close(f"{state} after {waited:.0f} s")
-            raise JobTimeout(f"job {self._job} is {state} after {waited:.0f} s; it goes on")
-        return min(pause, self._timeout - waited)
-
-
-def failed(job: str, status: JobStatus) -> JobFailed:
-    """Return the error for a job that ended without a result."""
-    kind = JobCancelled if status.status == "cancelled" else JobFailed
-    return kind(job, status.status, status.message or "the server gave no reason; its log may")
-
-
-def missing_result(job: str, status: JobStatus) -> AssayError:
-    """Return why a job has no result."""
-    if status.done and status.status != "completed":
-        return failed(job, status)
-    return AssayError(f"job {job} has no result yet, it is '{status.status}': wait() for it")
 
 
 class Job:
@@ -114,6 +38,21 @@ class Job:
     def status(self) -> JobStatus:
         """Return where the job stands now."""
         return self._jobs.status(self.name, workspace=self.workspace)
+
+    def progress(self, *, aggregates: bool = False) -> JobProgress:
+        """Return how the job comes along: rates, the rest of the way, what it waits for and what it used.
+
+        With ``aggregates`` also those of the rows so far, which takes longer.
+        """
+        return self._jobs.progress(self.name, aggregates=aggregates, workspace=self.workspace)
+
+    def rows(self, *, scored: bool | None = None) -> Iterator[RowScore]:
+        """Iterate over the rows so far, also while the job runs; with ``scored`` over those that are, or are not."""
+        return self._jobs.rows(self.name, scored=scored, workspace=self.workspace)
+
+    def export(self, to: str | Path, *, format: str = "jsonl") -> Path:
+        """Store the rows so far as ``jsonl``, ``csv`` or ``parquet``, and return where: ``to``, or a file in it."""
+        return self._jobs.export(self.name, to, format=format, workspace=self.workspace)
 
     def wait(self, timeout: float | None = None, *, poll: float | None = None, progress: bool = True) -> "Job":
         """Wait until the job is completed, and return it.
@@ -165,6 +104,10 @@ class Job:
         """Iterate over the job's log; with ``follow`` go on until the job is done."""
         return self._jobs.logs(self.name, follow=follow, workspace=self.workspace)
 
+    def follow_logs(self) -> Iterator[LogLine]:
+        """Iterate over the job's log, its lines as they come, until the job has ended."""
+        return self._jobs.follow_logs(self.name, workspace=self.workspace)
+
     def results(self) -> tuple[ResultInfo, ...]:
         """Return what can be downloaded."""
         return self._jobs.results(self.name, workspace=self.workspace)
@@ -187,6 +130,26 @@ class Job:
         """Go on with a paused job."""
         self._jobs.resume(self.name, workspace=self.workspace)
 
+    def update(
+        self,
+        *,
+        parallelism: int | None = None,
+        budget: Mapping[str, float | None] | None = None,
+        cache: bool | None = None,
+    ) -> None:
+        """Change the job while it runs; what is left out stays. Raises ``ConflictError`` once it has ended.
+
+        ``budget={"tokens": 100000, "cost_usd": 2.5}``; None for one of them removes that limit.
+        """
+        self._jobs.update(self.name, parallelism=parallelism, budget=budget, cache=cache, workspace=self.workspace)
+
+    def rerun_failed(self) -> None:
+        """Judge again the rows of an ended job that are not fully scored; ``wait`` for it as before.
+
+        Raises ``ConflictError`` if it has not ended, or there is nothing to judge again.
+        """
+        self._jobs.rerun_failed(self.name, workspace=self.workspace)
+
     def delete(self) -> None:
         """Delete the finished job with its results. Raises ``ConflictError`` while it is not finished."""
         self._jobs.delete(self.name, workspace=self.workspace)
@@ -208,6 +171,21 @@ class AsyncJob:
     async def status(self) -> JobStatus:
         """Return where the job stands now."""
         return await self._jobs.status(self.name, workspace=self.workspace)
+
+    async def progress(self, *, aggregates: bool = False) -> JobProgress:
+        """Return how the job comes along: rates, the rest of the way, what it waits for and what it used.
+
+        With ``aggregates`` also those of the rows so far, which takes longer.
+        """
+        return await self._jobs.progress(self.name, aggregates=aggregates, workspace=self.workspace)
+
+    def rows(self, *, scored: bool | None = None) -> AsyncIterator[RowScore]:
+        """Iterate over the rows so far, also while the job runs; with ``scored`` over those that are, or are not."""
+        return self._jobs.rows(self.name, scored=scored, workspace=self.workspace)
+
+    async def export(self, to: str | Path, *, format: str = "jsonl") -> Path:
+        """Store the rows so far as ``jsonl``, ``csv`` or ``parquet``, and return where: ``to``, or a file in it."""
+        return await self._jobs.export(self.name, to, format=format, workspace=self.workspace)
 
     async def wait(
         self, timeout: float | None = None, *, poll: float | None = None, progress: bool = True
@@ -264,6 +242,10 @@ class AsyncJob:
         """Iterate over the job's log; with ``follow`` go on until the job is done."""
         return self._jobs.logs(self.name, follow=follow, workspace=self.workspace)
 
+    def follow_logs(self) -> AsyncIterator[LogLine]:
+        """Iterate over the job's log, its lines as they come, until the job has ended."""
+        return self._jobs.follow_logs(self.name, workspace=self.workspace)
+
     async def results(self) -> tuple[ResultInfo, ...]:
         """Return what can be downloaded."""
         return await self._jobs.results(self.name, workspace=self.workspace)
@@ -285,6 +267,28 @@ class AsyncJob:
     async def resume(self) -> None:
         """Go on with a paused job."""
         await self._jobs.resume(self.name, workspace=self.workspace)
+
+    async def update(
+        self,
+        *,
+        parallelism: int | None = None,
+        budget: Mapping[str, float | None] | None = None,
+        cache: bool | None = None,
+    ) -> None:
+        """Change the job while it runs; what is left out stays. Raises ``ConflictError`` once it has ended.
+
+        ``budget={"tokens": 100000, "cost_usd": 2.5}``; None for one of them removes that limit.
+        """
+        await self._jobs.update(
+            self.name, parallelism=parallelism, budget=budget, cache=cache, workspace=self.workspace
+        )
+
+    async def rerun_failed(self) -> None:
+        """Judge again the rows of an ended job that are not fully scored; ``wait`` for it as before.
+
+        Raises ``ConflictError`` if it has not ended, or there is nothing to judge again.
+        """
+        await self._jobs.rerun_failed(self.name, workspace=self.workspace)
 
     async def delete(self) -> None:
         """Delete the finished job with its results. Raises ``ConflictError`` while it is not finished."""

@@ -9,24 +9,25 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from assay_sdk.client.call import Call, Paged, filter_text, many, nothing, one, path, whole
+from assay_sdk.client.errors import APIConnectionError
 from assay_sdk.client.files import Arriving
 from assay_sdk.client.job import AsyncJob, Job
-from assay_sdk.client.result import AggregateScore, aggregates
+from assay_sdk.client.result import AggregateScore, Lines, aggregates
+from assay_sdk.client.steering import Followed, SteeringCalls
 from assay_sdk.client.transport import AsyncTransport, Transport
 from assay_sdk.client.twins import AsyncResource, Awaits, Lists, ListsAsync, Resource, Sends
 from assay_sdk.client.values import JobInfo, JobStatus, LogLine, ResultInfo
 from assay_sdk.engine.agree import Agreement
 from assay_sdk.engine.intervals import RESAMPLES
+from assay_sdk.engine.result import RowScore
 
 J = TypeVar("J")
-
-EVALUATOR = ("apis", "evaluator", "v2", "workspaces")
 
 LOG_PAGE = 1000
 FOLLOW_SECONDS = 1.0
 
 
-class JobCalls(Generic[J]):
+class JobCalls(SteeringCalls, Generic[J]):
     """Requests about jobs. ``open`` makes what is read of a job into the job that the client hands out."""
 
     def __init__(self, workspace: str, open: Callable[[JobInfo], J]) -> None:
@@ -101,7 +102,7 @@ class JobCalls(Generic[J]):
         ``NotFoundError``, and ``UnprocessableEntityError`` if there is no such column or it holds no ratings.
         """
         query = {"column": column, "score": score, "resamples": resamples, "seed": seed}
-        address = path(*EVALUATOR, workspace or self.workspace, "evaluate", "jobs", name, "agreement")
+        address = self.evaluation(name, workspace, "agreement")
         return Call("GET", address, lambda body: Agreement.from_wire(orjson.loads(body)), query)
 
     def log_page(self, name: str, cursor: str | None, workspace: str | None) -> Call["LogPage"]:
@@ -151,6 +152,10 @@ class Jobs(Resource[JobCalls[Job]]):
     download = Sends(JobCalls[Job].download)
     aggregate_scores = Sends(JobCalls[Job].aggregate_scores)
     agreement = Sends(JobCalls[Job].agreement)
+    progress = Sends(JobCalls[Job].progress)
+    update = Sends(JobCalls[Job].update)
+    rerun_failed = Sends(JobCalls[Job].rerun_failed)
+    row = Sends(JobCalls[Job].row)
     retrieve = Sends(JobCalls[Job].retrieve)
     list = Lists(JobCalls[Job].list)
 
@@ -165,6 +170,38 @@ class Jobs(Resource[JobCalls[Job]]):
                 return
             if walk.at_end:
                 time.sleep(FOLLOW_SECONDS)
+
+    def follow_logs(self, name: str, *, workspace: str | None = None) -> Iterator[LogLine]:
+        """Iterate over a job's log, its lines as they come, until the job has ended."""
+        followed = Followed()
+        while True:
+            over = self.status(name, workspace=workspace).done
+            lines, before = Lines(), followed.cursor
+            try:
+                for chunk in self._transport.stream(self._calls.log_stream(name, followed.cursor, workspace)):
+                    yield from map(followed.read, lines.feed(chunk))
+            except APIConnectionError:
+                if followed.cursor == before:
+                    raise
+            if over:
+                return
+
+    def rows(self, name: str, *, scored: bool | None = None, workspace: str | None = None) -> Iterator[RowScore]:
+        """Iterate over a job's rows so far, also while it runs; with ``scored`` over those that are, or are not."""
+        cursor: str | None = None
+        while True:
+            page = self._transport.send(self._calls.row_page(name, cursor, scored, workspace))
+            yield from page.rows
+            if page.next is None:
+                return
+            cursor = page.next
+
+    def export(self, name: str, to: str | Path, *, format: str = "jsonl", workspace: str | None = None) -> Path:
+        """Store a job's rows so far as ``jsonl``, ``csv`` or ``parquet``; return where: ``to``, or a file in it."""
+        with Arriving(to, f"{name}.{format}") as arriving:
+            for chunk in self._transport.stream(self._calls.export(name, format, workspace)):
+                arriving.write(chunk)
+        return arriving.target
 
     def save(self, name: str, result: str, to: str | Path, *, workspace: str | None = None) -> Path:
         """Store a result locally, piece by piece, and return where: ``to``, or below it if that is a folder."""
@@ -189,6 +226,10 @@ class AsyncJobs(AsyncResource[JobCalls[AsyncJob]]):
     download = Awaits(JobCalls[AsyncJob].download)
     aggregate_scores = Awaits(JobCalls[AsyncJob].aggregate_scores)
     agreement = Awaits(JobCalls[AsyncJob].agreement)
+    progress = Awaits(JobCalls[AsyncJob].progress)
+    update = Awaits(JobCalls[AsyncJob].update)
+    rerun_failed = Awaits(JobCalls[AsyncJob].rerun_failed)
+    row = Awaits(JobCalls[AsyncJob].row)
     retrieve = Awaits(JobCalls[AsyncJob].retrieve)
     list = ListsAsync(JobCalls[AsyncJob].list)
 
@@ -204,6 +245,42 @@ class AsyncJobs(AsyncResource[JobCalls[AsyncJob]]):
                 return
             if walk.at_end:
                 await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def follow_logs(self, name: str, *, workspace: str | None = None) -> AsyncIterator[LogLine]:
+        """Iterate over a job's log, its lines as they come, until the job has ended."""
+        followed = Followed()
+        while True:
+            over = (await self.status(name, workspace=workspace)).done
+            lines, before = Lines(), followed.cursor
+            try:
+                async for chunk in self._transport.stream(self._calls.log_stream(name, followed.cursor, workspace)):
+                    for line in lines.feed(chunk):
+                        yield followed.read(line)
+            except APIConnectionError:
+                if followed.cursor == before:
+                    raise
+            if over:
+                return
+
+    async def rows(
+        self, name: str, *, scored: bool | None = None, workspace: str | None = None
+    ) -> AsyncIterator[RowScore]:
+        """Iterate over a job's rows so far, also while it runs; with ``scored`` over those that are, or are not."""
+        cursor: str | None = None
+        while True:
+            page = await self._transport.send(self._calls.row_page(name, cursor, scored, workspace))
+            for row in page.rows:
+                yield row
+            if page.next is None:
+                return
+            cursor = page.next
+
+    async def export(self, name: str, to: str | Path, *, format: str = "jsonl", workspace: str | None = None) -> Path:
+        """Store a job's rows so far as ``jsonl``, ``csv`` or ``parquet``; return where: ``to``, or a file in it."""
+        with Arriving(to, f"{name}.{format}") as arriving:
+            async for chunk in self._transport.stream(self._calls.export(name, format, workspace)):
+                arriving.write(chunk)
+        return arriving.target
 
     async def save(self, name: str, result: str, to: str | Path, *, workspace: str | None = None) -> Path:
         """Store a result locally, piece by piece, and return where: ``to``, or below it if that is a folder."""

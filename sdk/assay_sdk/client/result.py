@@ -178,12 +178,13 @@ def aggregates(document: dict[str, Any]) -> tuple[AggregateScore, ...]:
 def row_score(line: bytes) -> RowScore:
     """Read a line of the row-scores document; raises ``AssayError`` if it is none."""
     try:
-        return _row_score(orjson.loads(line))
+        return read_row(orjson.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AssayError(f"a row score that is not what the platform sends: {type(error).__name__}: {error}") from None
 
 
-def _row_score(row: dict[str, Any]) -> RowScore:
+def read_row(row: dict[str, Any]) -> RowScore:
+    """Return a row of the row-scores document as a value; what is none raises as it comes."""
     errors = row.get("metric_errors") or {}
     states = row.get("states") or {}
     metrics = {key: _scores(outputs, states.get(key) or {}, errors.get(key)) for key, outputs in row["metrics"].items()}

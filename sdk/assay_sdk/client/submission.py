@@ -91,3 +91,15 @@ def job_spec(
         "publication": None,
         "metrics": [reference(metric) for metric in listed(metrics)],
     }
+
+
+def with_options(
+    custom_fields: Mapping[str, Any] | None, *, cache: bool | None = None, budget: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Return a job's custom fields with the platform's own options among them; None if there are neither."""
+    options = {"cache": cache, "budget": None if budget is None else dict(budget)}
+    given = {name: value for name, value in options.items() if value is not None}
+    if not given:
+        return None if custom_fields is None else dict(custom_fields)
+    others = dict(custom_fields or {})
+    return {**others, "assay": {**(others.get("assay") or {}), **given}}
