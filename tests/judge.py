@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 PROGRAM = Path(__file__).resolve().parent.parent / "examples" / "standin_judge.py"
 READY = "stand-in judge listening on "
@@ -40,6 +41,10 @@ class JudgeProcess:
             self.stop()
             raise RuntimeError(f"The stand-in judge did not start (exit code {self._process.returncode}).")
         return line.removeprefix(READY).strip()
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
 
     @property
     def pid(self) -> int:

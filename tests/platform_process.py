@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,16 +10,26 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import httpx
 
+from tests.process_tree import command, in_group, kill_all
+
 ROOT = Path(__file__).resolve().parent.parent
+WEB = "granian"
+WORKER = "manage.py worker"
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def bare_environment() -> dict[str, str]:
+    """Return the environment without what the one who runs the tests has set for a platform of theirs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
 
 
 class PlatformProcess:
@@ -30,17 +41,29 @@ class PlatformProcess:
         self.data_dir = data_dir
         self.argv = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--data-dir", str(data_dir)]
         self.argv += ["--workers", str(workers)]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
-        self.env = {**clean, "ASSAY_AUTH": "off", **env}
+        self.env = {**bare_environment(), "ASSAY_AUTH": "off", **env}
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._groups: list[int] = []
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.argv, cwd=ROOT, env=self.env, stdout=log, stderr=log)
-        self.wait_ready()
+        self.spawn()
+        try:
+            self.wait_ready()
+        except BaseException:
+            kill_all(self.everything())
+            raise
 
-    def wait_ready(self, seconds: float = 30.0) -> None:
+    def spawn(self) -> None:
+        """Start it, and wait for nothing."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.argv, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
+            )
+        # Of those that have ended the id may be somebody else's next.
+        self._groups = [*(group for group in self._groups if in_group(group)), self.process.pid]
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.process is not None and self.process.poll() is None, self.log.read_text()
@@ -50,34 +73,48 @@ class PlatformProcess:
             time.sleep(0.05)
         raise AssertionError(f"not ready after {seconds} s:\n{self.log.read_text()}")
 
+    def everything(self) -> list[int]:
+        """Return the ids of all its processes, and of those that a killed supervisor left behind."""
+        return [pid for group in tuple(self._groups) for pid in in_group(group)]
+
     def children(self, word: str) -> list[int]:
-        """Return the ids of the platform's processes (children and theirs) whose command line holds ``word``."""
-        assert self.process is not None
-        return [pid for pid in _below(self.process.pid) if word in _command(pid)]
+        """Return the ids of the supervisor's children, and theirs, whose command line holds ``word``."""
+        supervisor = self.process.pid if self.process is not None else None
+        return [pid for pid in self.everything() if pid != supervisor and word in command(pid)]
 
     def kill(self, word: str) -> None:
         """Kill -9 every child process whose command line holds ``word``."""
         victims = self.children(word)
         assert victims, f"no process matches {word!r}"
-        for pid in victims:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_all(victims)
+
+    # What fault tests do to it; `team_process.py` has the same.
+
+    def workers(self) -> list[int]:
+        return self.children(WORKER)
+
+    def kill_web(self) -> None:
+        kill_all(self.children(WEB))
+
+    def lose_broker(self) -> None:
+        """Delete every message: here the broker is files."""
+        shutil.rmtree(self.data_dir / "broker", ignore_errors=True)
+
+    def revive(self) -> None:
+        """Start it again if its supervisor was killed."""
+        if self.process is None or self.process.poll() is not None:
+            self.spawn()
 
     def stop(self) -> None:
-        if self.process is None or self.process.poll() is not None:
-            return
-        below = _below(self.process.pid)
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(20)
+        kill_all(self.everything())
+        if self.process is not None:
             self.process.wait()
-        for pid in below:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
-    def __enter__(self) -> "PlatformProcess":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -85,19 +122,3 @@ class PlatformProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _below(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for child in map(int, task.read_text().split()):
-                found += [child, *_below(child)]
-    return found
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""

@@ -2,13 +2,18 @@
 
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+
+POSTGRES = Path("/usr/lib/postgresql")
+"""Where Debian keeps the programs of each version."""
 
 
 def _answers(port: int) -> bool:
@@ -44,8 +49,18 @@ def redis_url() -> str:
     return url or _not_run("Redis", "ASSAY_TEST_REDIS_URL")
 
 
+def program(name: str, service: str) -> str:
+    """Return where a server's program is, to start one of the test's own; without it the test is not run, or fails."""
+    folders = [os.environ.get("PATH", ""), *map(str, sorted(POSTGRES.glob("*/bin"), reverse=True))]
+    return shutil.which(name, path=os.pathsep.join(folders)) or _no(f"{service}: there is no {name} on this machine")
+
+
 def _not_run(service: str, variable: str) -> str:
-    reason = f"not run: no {service} answers on its standard port and {variable} is not set"
+    return _no(f"{service} answers on its standard port and {variable} is not set")
+
+
+def _no(what: str) -> str:
+    reason = f"not run: no {what}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

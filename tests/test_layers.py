@@ -18,7 +18,7 @@ WIRING = {
 """Parts of `platform` that put the apps together, and so stand above them."""
 DOORS = {
     "views", "urls", "views_evaluate", "views_agreement", "urls_evaluate", "views_v1", "urls_v1", "views_v1_results",
-    "views_v2_evaluation", "urls_v2_evaluation", "admin", "tasks", "pages",
+    "views_v2_evaluation", "urls_v2_evaluation", "views_control", "views_rows", "admin", "tasks", "pages",
 }  # fmt: skip
 
 MODULES = {
