@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 NAMES = ("transports", "engine", "peers", "serving", "job", "files", "hub", "datasets", "install")
-SECONDS = {"engine": 180, "peers": 900, "hub": 600, "datasets": 240, "install": 240}
+LONG = ("scale",)
+"""Only run when they are named."""
+SECONDS = {"scale": 3600, "serving": 600, "engine": 180, "peers": 900, "hub": 600, "datasets": 240, "install": 240}
 RESULTS = Path(__file__).with_name("results.md")
 HEAD = """# Measured
 
@@ -21,11 +23,13 @@ Written by `make bench`. On a shared machine trust the ratios and the CPU second
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(NAMES)}; all when none is given")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"{', '.join(NAMES)}: all when none is given; {', '.join(LONG)}"
+    )
     parser.add_argument("--here", action="store_true", help="measure in this process, and only print")
     asked = parser.parse_args()
     names = asked.names or list(NAMES)
-    if unknown := set(names) - set(NAMES):
+    if unknown := set(names) - {*NAMES, *LONG}:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     if asked.here:
         for name in names:
@@ -57,7 +61,7 @@ def _keep(name: str, section: str) -> None:
             label, _, text = part.partition(" -->\n")
             kept[label] = text.strip() + "\n"
     kept[name] = section.strip() + "\n"
-    parts = [f"\n<!-- {label} -->\n{kept[label]}" for label in NAMES if label in kept]
+    parts = [f"\n<!-- {label} -->\n{kept[label]}" for label in (*NAMES, *LONG) if label in kept]
     RESULTS.write_text(HEAD.rstrip() + "\n" + "".join(parts))
 
 

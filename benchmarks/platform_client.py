@@ -18,11 +18,14 @@ def client(url: str, folder: Path, rows: int) -> Assay:
     return assay
 
 
-def submit(assay: Assay, judge_url: str, name: str, parallelism: int) -> Job:
+def submit(assay: Assay, judge_url: str, name: str, parallelism: int, rows: int | None = None) -> Job:
+    """A submitted job over the fileset's first rows; its prompt is its own, so that no reply is there already."""
     judge = LLMJudgeMetric(
         model=Model(url=f"{judge_url}/chat/completions", name="bench", api_key_secret="bench-key"),
         scores=[RangeScore(name="helpfulness", minimum=0, maximum=4)],
-        prompt_template={"messages": [{"role": "user", "content": PROMPT}]},
+        prompt_template={"messages": [{"role": "user", "content": f"{name}. {PROMPT}"}]},
     )
     dataset = FilesetRef(root="default/bench").with_fragment("rows.jsonl")
-    return assay.evaluator.submit(judge, dataset, name=name, config=RunConfig(parallelism=parallelism))
+    return assay.evaluator.submit(
+        judge, dataset, name=name, config=RunConfig(parallelism=parallelism, limit_samples=rows)
+    )

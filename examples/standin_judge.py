@@ -209,7 +209,8 @@ class StandIn:
 
     async def judge(self, number: int, chat: bool, raw: bytes, reader: asyncio.StreamReader) -> Answer:
         options = self.options
-        if options.hang_every and number % options.hang_every == 0:
+        hung_on = options.hang_on is not None and options.hang_on in raw.decode("utf-8", "replace")
+        if hung_on or (options.hang_every and number % options.hang_every == 0):
             await reader.read()  # until the caller gives up
             raise ConnectionError
         await asyncio.sleep(options.latency_ms / 1000)
@@ -237,6 +238,7 @@ async def main() -> None:
     parser.add_argument("--fail-status", type=int, default=503, help="the status of --fail-every")
     for name, text in (("fail", "fails"), ("prose", "is answered without a score"), ("hang", "is never answered")):
         parser.add_argument(f"--{name}-every", type=int, default=0, metavar="N", help=f"every Nth call {text}")
+    parser.add_argument("--hang-on", metavar="TEXT", help="never answer a call whose body holds this text")
     parser.add_argument("--refuse-response-format", action="store_true", help="400 to calls with response_format")
     parser.add_argument("--ignore-guided", action="store_true", help="overlook guided_json and nvext")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that holds our stdin")
