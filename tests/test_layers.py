@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = ["platform", "workspaces", "secrets", "filesets", "evaluator", "jobs"]
+ORDER = ["platform", "workspaces", "secrets", "filesets", "evaluator", "jobs", "ui"]
 WIRING = {
     "platform.urls",
     "platform.celery",

@@ -196,7 +196,8 @@ def _look_into_the_archive(api: httpx.Client, job: str, result: dict[str, Any]) 
 def _look_for_keys(api: httpx.Client, platform: PlatformProcess, job: str) -> None:
     places = [f"/v1/evaluation/jobs/{job}{end}" for end in ("", "/status", "/results", "/logs")]
     places += ["/v1/evaluation/jobs", "/v1/evaluation/results", f"/v2/evaluation/jobs/{job.replace('eval-', 'job-')}"]
-    places += [f"/apis/jobs/v2/workspaces/{NAMESPACE}/jobs/{job}", "/admin/jobs/job/", "/admin/jobs/job/1/change/"]
+    places += [f"/apis/jobs/v2/workspaces/{NAMESPACE}/jobs/{job}"]
+    places += ["/admin/tables/jobs/job/", "/admin/tables/jobs/job/1/change/"]
     for place in places:
         reply = api.get(place)
         assert reply.status_code == 200, place

@@ -161,8 +161,8 @@ def test_v2_and_the_admin_do_not_show_them(client: APIClient, admin_client: Clie
     for method, address in (("GET", at), ("GET", f"{at}/access"), ("PATCH", at), ("DELETE", at)):
         reply = client.generic(method, address, b'{"value": "x"}', content_type="application/json")
         assert reply.status_code == 404
-    assert secret.name not in admin_client.get("/admin/secrets/secret/", HTTP_HOST="localhost").content.decode()
-    page = admin_client.get(f"/admin/secrets/secret/{secret.pk}/change/", HTTP_HOST="localhost")
+    assert secret.name not in admin_client.get("/admin/tables/secrets/secret/", HTTP_HOST="localhost").content.decode()
+    page = admin_client.get(f"/admin/tables/secrets/secret/{secret.pk}/change/", HTTP_HOST="localhost")
     assert page.status_code == 302
     assert vault.open_secret(Secret.objects.get()).reveal() == CANARY
 

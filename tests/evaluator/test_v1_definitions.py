@@ -90,8 +90,9 @@ def test_a_config_keeps_what_is_free_and_masks_the_key(client: APIClient) -> Non
 def test_the_admin_shows_one_without_its_key(client: APIClient, admin_client: Client) -> None:
     make(client, CONFIGS)
     config = Definition.objects.get(name="c-one")
-    listed = admin_client.get("/admin/evaluator/definition/", HTTP_HOST="localhost").content.decode()
-    page = admin_client.get(f"/admin/evaluator/definition/{config.pk}/change/", HTTP_HOST="localhost").content.decode()
+    tables = "/admin/tables/evaluator/definition/"
+    listed = admin_client.get(tables, HTTP_HOST="localhost").content.decode()
+    page = admin_client.get(f"{tables}{config.pk}/change/", HTTP_HOST="localhost").content.decode()
     assert "c-one" in listed
     assert "hf://datasets/n-one/d-one/" in page and "******" in page
     assert not any(told in page for told in ("sk-judge", "$sealed", Secret.objects.get(inline=True).name))

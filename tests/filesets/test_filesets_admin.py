@@ -17,7 +17,7 @@ from tests.hub.server import Hub
 
 pytestmark = pytest.mark.django_db
 
-PAGES = "/admin/filesets/fileset/"
+PAGES = "/admin/tables/filesets/fileset/"
 
 
 @pytest.fixture

@@ -318,8 +318,8 @@ def test_v2_and_the_admin_show_a_job_of_v1(client: APIClient) -> None:
     assert [step["name"] for step in steps] == ["evaluate"]
     admin = Client(HTTP_HOST="localhost")
     admin.force_login(User.objects.create_superuser("root"))
-    assert admin.get("/admin/jobs/job/").status_code == 200
-    page = admin.get(f"/admin/jobs/job/{job.pk}/change/")
+    assert admin.get("/admin/tables/jobs/job/").status_code == 200
+    page = admin.get(f"/admin/tables/jobs/job/{job.pk}/change/")
     assert page.status_code == 200
     assert KEY not in page.content.decode()
 

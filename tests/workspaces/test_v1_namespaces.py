@@ -132,10 +132,10 @@ def test_v2_and_the_admin_show_wider_names(client: APIClient, admin_client: Clie
     make_fileset(workspace, "Data.Set@1")
     assert client.get(f"/apis/files/v2/workspaces/{WIDE}/filesets/Data.Set@1").json()["workspace"] == WIDE
     for page in ("", f"{workspace.pk}/change/"):
-        shown = admin_client.get(f"/admin/workspaces/workspace/{page}", HTTP_HOST="localhost")
+        shown = admin_client.get(f"/admin/tables/workspaces/workspace/{page}", HTTP_HOST="localhost")
         assert shown.status_code == 200 and WIDE in shown.content.decode()
     changed = admin_client.post(
-        f"/admin/workspaces/workspace/{workspace.pk}/change/", {"description": "new"}, HTTP_HOST="localhost"
+        f"/admin/tables/workspaces/workspace/{workspace.pk}/change/", {"description": "new"}, HTTP_HOST="localhost"
     )
     assert changed.status_code == 302
     workspace.refresh_from_db()

@@ -1,0 +1,46 @@
+"""A real browser before a real platform with a worker and the stand-in judge. No mock stands anywhere between."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.judge import JudgeProcess
+from tests.platform_process import PlatformProcess
+from tests.ui.seeds import Site, seed
+from tests.ui.seeing import FLAGS, Watch
+
+CHROMIUM = os.environ.get("ASSAY_CHROMIUM") or shutil.which("chromium") or ""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("not run: no chromium is installed (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A platform with something in it (``seeds.py``); tests may add to it, and take away only what they added."""
+    folder: Path = tmp_path_factory.mktemp("ui")
+    with JudgeProcess(latency_ms=5) as judge, PlatformProcess(folder / "data") as platform:
+        yield seed(platform.url, judge.url)
+
+
+@pytest.fixture
+def tab(browser: Browser, site: Site) -> Iterator[Page]:
+    """A tab of a browser of its own; afterwards, nothing may have gone wrong in it, and nothing left this machine."""
+    context = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    watch = Watch(page, site.url)
+    yield page
+    context.close()
+    assert not watch.troubles, watch.troubles
