@@ -8,10 +8,10 @@ RUN_STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test chaos compat lint bench clean
+.PHONY: help install serve demo test chaos compat lint bench screenshots clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Assay needs Python 3.11 or newer; say PYTHON=… to name one")'
@@ -52,6 +52,9 @@ lint: $(DEV_STAMP)  ## ruff, types, import rules, migrations, openapi.json
 
 bench: $(DEV_STAMP)  ## measure; writes benchmarks/results.md
 	$(BIN)/python -m benchmarks
+
+screenshots: $(DEV_STAMP)  ## take a picture of every page, light and dark, into screenshots/
+	$(BIN)/python -m tests.ui.screenshots screenshots
 
 clean:  ## remove what make made, except data
 	rm -rf .venv .compat .types .lint-data .mypy_cache .ruff_cache .pytest_cache

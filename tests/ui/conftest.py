@@ -1,7 +1,5 @@
 """A real browser before a real platform with a worker and the stand-in judge. No mock stands anywhere between."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.judge import JudgeProcess
 from tests.platform_process import PlatformProcess
 from tests.ui.seeds import Site, seed
-from tests.ui.seeing import FLAGS, Watch
-
-CHROMIUM = os.environ.get("ASSAY_CHROMIUM") or shutil.which("chromium") or ""
+from tests.ui.seeing import CHROMIUM, FLAGS, Watch
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,13 @@
 """What is noticed of a page: errors in its console, requests to elsewhere, and what axe-core finds."""
 
+import os
+import shutil
 from importlib.resources import files
 from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
+CHROMIUM = os.environ.get("ASSAY_CHROMIUM") or shutil.which("chromium") or ""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",

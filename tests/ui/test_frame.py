@@ -1,21 +1,13 @@
 """What holds on every page: its policy, no request to elsewhere, nothing serious for axe-core, in light and in dark."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.ui.places import PLACES, TABLES
 from tests.ui.seeds import Site
 from tests.ui.seeing import Watch, axe
 
-PAGES: dict[str, Callable[[Site], str]] = {
-    "home": lambda site: "/admin/",
-    "evaluations": lambda site: "/admin/evaluations/",
-    "tables": lambda site: "/admin/tables/",
-    "users": lambda site: "/admin/tables/auth/user/",
-    "terms": lambda site: "/admin/tables/jobs/terms/add/",
-    "api": lambda site: "/docs",
-}
+PAGES = {**PLACES, **TABLES}
 
 
 @pytest.mark.parametrize("name", PAGES)

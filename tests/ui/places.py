@@ -1,0 +1,42 @@
+"""Every page by name, for what is done to all of them: tests of what holds everywhere, and pictures."""
+
+from collections.abc import Callable
+
+from tests.ui.seeds import Site
+
+Place = Callable[[Site], str]
+
+
+def of_job(site: Site, name: str, part: str = "") -> str:
+    return f"/admin/evaluations/{site.workspace}/{name}/{part}"
+
+
+PLACES: dict[str, Place] = {
+    "home": lambda site: "/admin/",
+    "evaluations": lambda site: "/admin/evaluations/",
+    "new": lambda site: f"/admin/evaluations/new/?fileset={site.workspace}/{site.fileset}&file={site.file}",
+    "clone": lambda site: f"/admin/evaluations/new/?from={site.workspace}/{site.strict}",
+    "job": lambda site: of_job(site, site.strict),
+    "job-failed": lambda site: of_job(site, site.failed),
+    "results": lambda site: of_job(site, site.strict, "results/"),
+    "rows": lambda site: of_job(site, site.strict, "rows/"),
+    "row": lambda site: of_job(site, site.strict, "rows/3/"),
+    "people": lambda site: of_job(site, site.strict, "people/"),
+    "compare-choice": lambda site: "/admin/compare/",
+    "compare": lambda site: f"/admin/compare/?workspace={site.workspace}&job={site.strict}&job={site.kind}",
+    "filesets": lambda site: "/admin/filesets/",
+    "fileset": lambda site: f"/admin/filesets/{site.workspace}/{site.fileset}/",
+    "secrets": lambda site: "/admin/secrets/",
+    "workspaces": lambda site: "/admin/workspaces/",
+}
+"""Our own pages."""
+TABLES: dict[str, Place] = {
+    "tables": lambda site: "/admin/tables/",
+    "table-of-jobs": lambda site: "/admin/tables/jobs/job/",
+    "table-of-rows": lambda site: "/admin/tables/jobs/rowscore/",
+    "users": lambda site: "/admin/tables/auth/user/",
+    "user": lambda site: "/admin/tables/auth/user/1/change/",
+    "terms": lambda site: "/admin/tables/jobs/terms/add/",
+    "api": lambda site: "/docs",
+}
+"""The theme's pages, and the API's."""
