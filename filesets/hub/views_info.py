@@ -62,7 +62,8 @@ def _chosen(kind: Kind, request: Request) -> QuerySet[Any]:
     """Return the repositories that the query asks for, with the id and time of their last commit."""
     query = request.query_params
     head = Ref.objects.filter(fileset=OuterRef("pk"), kind=RefKind.BRANCH, name=history.MAIN)
-    rows = Fileset.objects.filter(storage_type=Storage.LOCAL).select_related("workspace")
+    # Every job has one for its results: it is found by its id, and would bury the others here.
+    rows = Fileset.objects.filter(storage_type=Storage.LOCAL, made_by_job=False).select_related("workspace")
     rows = (rows.filter if kind == "model" else rows.exclude)(purpose=Purpose.MODEL)
     rows = rows.annotate(
         repo_id=Concat("workspace__name", Value("/"), "name"),
