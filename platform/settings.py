@@ -4,8 +4,6 @@ import os
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from django.urls import reverse_lazy
-
 from assay.platform.keyfile import read_or_make
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -187,43 +185,11 @@ UNFOLD = {
     "SITE_TITLE": "Assay",
     "SITE_HEADER": "Assay",
     "SITE_SUBHEADER": "Judges, checked against people",
-    "SITE_URL": reverse_lazy("ui:home"),
+    "SITE_URL": "/admin/",
     "SITE_SYMBOL": "balance",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "items": [
-                    {"title": "Home", "icon": "home", "link": reverse_lazy("ui:home")},
-                    {"title": "Evaluations", "icon": "gavel", "link": reverse_lazy("ui:evaluations")},
-                    {"title": "New evaluation", "icon": "add_circle", "link": reverse_lazy("ui:new")},
-                    {"title": "Compare", "icon": "compare_arrows", "link": reverse_lazy("ui:compare")},
-                ]
-            },
-            {
-                "separator": True,
-                "items": [
-                    {"title": "Filesets", "icon": "folder_open", "link": reverse_lazy("ui:filesets")},
-                    {"title": "Secrets", "icon": "key", "link": reverse_lazy("ui:secrets")},
-                    {"title": "Workspaces", "icon": "workspaces", "link": reverse_lazy("ui:workspaces")},
-                ],
-            },
-            {
-                "separator": True,
-                "items": [
-                    {"title": "Users", "icon": "group", "link": reverse_lazy("admin:auth_user_changelist")},
-                    {
-                        "title": "Limits and prices",
-                        "icon": "speed",
-                        "link": reverse_lazy("admin:jobs_terms_changelist"),
-                    },
-                    {"title": "All tables", "icon": "table", "link": reverse_lazy("admin:index")},
-                    {"title": "API", "icon": "api", "link": "/docs"},
-                ],
-            },
-        ]
-    },
+    "SIDEBAR": {"navigation": "assay.ui.navigation.menu"},
 }
 
 # The broker only wakes workers with an id: losing it delays, never loses.
