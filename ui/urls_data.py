@@ -2,12 +2,30 @@
 
 from django.urls import path
 
-from assay.ui import home
+from assay.ui import fileset, filesets, preview, secrets, workspaces
 from assay.ui.door import page
 
+FILESET = "filesets/<str:workspace>/<str:name>"
+SECRET = "secrets/<str:workspace>/<str:name>"
 urlpatterns = [
-    path("filesets/", page(home.home), name="filesets"),
-    path("filesets/<str:workspace>/<str:name>/", page(home.home), name="fileset"),
-    path("secrets/", page(home.home), name="secrets"),
-    path("workspaces/", page(home.home), name="workspaces"),
+    path("filesets/", page(filesets.filesets), name="filesets"),
+    path("filesets/new/", page(filesets.new), name="fileset-new"),
+    path(f"{FILESET}/", page(fileset.fileset), name="fileset"),
+    path(f"{FILESET}/files/", page(fileset.files), name="fileset-files"),
+    path(f"{FILESET}/files/delete/", page(fileset.delete_file, writes=True), name="fileset-file-delete"),
+    path(f"{FILESET}/preview/", page(preview.preview), name="fileset-preview"),
+    path(f"{FILESET}/history/", page(fileset.log), name="fileset-history"),
+    path(f"{FILESET}/edit/", page(fileset.edit), name="fileset-edit"),
+    path(f"{FILESET}/refresh/", page(fileset.refresh, writes=True), name="fileset-refresh"),
+    path(f"{FILESET}/delete/", page(fileset.delete), name="fileset-delete"),
+    path("secrets/", page(secrets.secrets), name="secrets"),
+    path("secrets/new/", page(secrets.new), name="secret-new"),
+    path(f"{SECRET}/", page(secrets.secret), name="secret"),
+    path(f"{SECRET}/rotate/", page(secrets.rotate, writes=True), name="secret-rotate"),
+    path(f"{SECRET}/edit/", page(secrets.describe, writes=True), name="secret-edit"),
+    path(f"{SECRET}/delete/", page(secrets.delete), name="secret-delete"),
+    path("workspaces/", page(workspaces.workspaces), name="workspaces"),
+    path("workspaces/<str:name>/", page(workspaces.workspace), name="workspace"),
+    path("workspaces/<str:name>/edit/", page(workspaces.describe, writes=True), name="workspace-edit"),
+    path("workspaces/<str:name>/delete/", page(workspaces.delete), name="workspace-delete"),
 ]

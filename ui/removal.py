@@ -1,0 +1,160 @@
+"""Before something is deleted: what stands in its way, kind by kind in the order in which it has to go.
+
+The rules are those of `workspaces/deletion.py`; here they are counted, so that a page about a workspace with a hundred
+thousand evaluations is no slower than one about an empty one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.contrib import messages
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from assay.platform.errors import BadRequest
+from assay.ui.asked import need
+from assay.ui.door import Crumb, show
+from assay.workspaces import deletion
+from assay.workspaces.deletion import BY_WORD, KINDS, TERMINAL, Kind
+from assay.workspaces.models import DEFAULT
+
+NAMED = 5
+"""Of each kind, so many are named."""
+FOLLOWED = 500
+"""Up to so many in the way, what else a cascade takes along is looked up."""
+PLURALS = {
+    "definition": "v1 definitions", "job": "evaluations", "fileset": "filesets", "secret": "secrets",
+    "metric": "stored metrics", "project": "projects", "eval result": "evaluation results", "workspace": "workspaces",
+}  # fmt: skip
+LISTS = {"job": "ui:evaluations", "fileset": "ui:filesets", "secret": "ui:secrets"}
+PAGES = {"job": "ui:job", "fileset": "ui:fileset", "secret": "ui:secret"}
+
+
+@dataclass(frozen=True)
+class Named:
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Everything of one kind that is in the way."""
+
+    word: str
+    count: int
+    named: list[Named]
+    address: str
+    """Where all of them are listed; empty where no list shows just these."""
+    unfinished: int = 0
+    """Evaluations that have to be cancelled first."""
+
+    @property
+    def plural(self) -> str:
+        return PLURALS[self.word]
+
+    @property
+    def one(self) -> str:
+        return self.plural.removesuffix("s")
+
+    @property
+    def rest(self) -> int:
+        return self.count - len(self.named)
+
+
+def obstacles(target: Model) -> list[Obstacle]:
+    """Return what stands in the way of deleting ``target``, in the order in which it has to go."""
+    blocked_by = _kind(target).blocked_by
+    found = [_obstacle(kind, blocked_by[kind.word], target) for kind in KINDS if kind.word in blocked_by]
+    return [obstacle for obstacle in found if obstacle.count]
+
+
+def permission(kind: Kind) -> str:
+    """Return the permission that the Django admin asks of who deletes one."""
+    app, _, model = kind.model.lower().partition(".")
+    return f"{app}.delete_{model}"
+
+
+def page(request: HttpRequest, target: Model, crumbs: Sequence[Crumb], after: str) -> HttpResponse:
+    """Show what deleting ``target`` takes, or do it; ``after`` is where one goes then."""
+    kind = _kind(target)
+    need(request, permission(kind))
+    in_the_way = obstacles(target)
+    going = deletion.preview(target) if sum(each.count for each in in_the_way) <= FOLLOWED else None
+    if request.method == "POST":
+        return _delete(request, target, going, after)
+    words = {each.word for each in in_the_way} | {each.kind for each in going or ()}
+    return show(
+        request,
+        "ui/workspace_removal.html",
+        f"Delete {kind.word} {target}",
+        crumbs=crumbs,
+        target=str(target),
+        word=kind.word,
+        fixed=kind.word == "workspace" and str(target) == DEFAULT,
+        obstacles=in_the_way,
+        unfinished=sum(each.unfinished for each in in_the_way),
+        going=_beyond(going, target),
+        unknown=going is None,
+        all_allowed=all(request.user.has_perm(permission(BY_WORD[word])) for word in words),
+        back=crumbs[-1][1],
+    )
+
+
+def _delete(request: HttpRequest, target: Model, going: list[deletion.Blocker] | None, after: str) -> HttpResponse:
+    cascade = "cascade" in request.POST
+    if cascade:
+        words = {each.kind for each in going} if going is not None else set(BY_WORD) - {"eval result", "workspace"}
+        need(request, *sorted(permission(BY_WORD[word]) for word in words))
+        if request.POST.get("confirm", "").strip() != str(target):
+            raise BadRequest(f"Nothing was deleted: to delete all of it, type '{target}'.")
+    deletion.delete(target, cascade=cascade)
+    messages.success(request, f"Deleted {_kind(target).word} {target}.")
+    return redirect(after)
+
+
+def _beyond(going: list[deletion.Blocker] | None, target: Model) -> list[deletion.Blocker]:
+    """Return what a cascade takes that lies in another workspace: the least expected of what goes."""
+    home = str(target).partition("/")[0]
+    return [each for each in going or () if each.name.partition("/")[0] != home]
+
+
+def _obstacle(kind: Kind, fields: Sequence[str], target: Model) -> Obstacle:
+    rows: QuerySet[Any] = apps.get_model(kind.model)._default_manager.exclude(kind.ours or Q(pk__in=()))
+    count, unfinished, named = 0, 0, dict[str, Named]()
+    for field in fields:
+        # By key alone: one that refers to it twice is one, and to compare whole rows would read specs.
+        found = rows.filter(**{field: target.pk}).order_by("-pk").distinct()
+        count += found.values("pk").count()
+        for pk, workspace, name in found.values_list("pk", "workspace__name", "name")[:NAMED]:
+            named[f"{workspace}/{name}"] = Named(f"{workspace}/{name}", _address(kind, pk, workspace, name))
+        if kind.word == "job":
+            unfinished += found.exclude(state__in=TERMINAL).values("pk").count()
+    return Obstacle(kind.word, count, list(named.values())[:NAMED], _list(kind, fields, target), unfinished)
+
+
+def _address(kind: Kind, pk: Any, workspace: str, name: str) -> str:
+    if kind.word in PAGES:
+        return reverse(PAGES[kind.word], args=[workspace, name])
+    return reverse(f"admin:{kind.model.lower().replace('.', '_')}_change", args=[pk])
+
+
+def _list(kind: Kind, fields: Sequence[str], target: Model) -> str:
+    if tuple(fields) != ("workspace",):
+        return ""
+    if kind.word in LISTS:
+        return _with(reverse(LISTS[kind.word]), workspace=str(target))
+    return _with(reverse(f"admin:{kind.model.lower().replace('.', '_')}_changelist"), workspace__id__exact=target.pk)
+
+
+def _with(address: str, **query: Any) -> str:
+    words = QueryDict(mutable=True)
+    words.update({name: str(value) for name, value in query.items()})
+    return f"{address}?{words.urlencode()}"
+
+
+def _kind(target: Model) -> Kind:
+    return next(kind for kind in KINDS if kind.model == target._meta.label)
