@@ -24,8 +24,11 @@ LOADS = 3
 LOAD_ROWS = SECONDS * PARALLELISM * 1000 // LATENCY_MS // 2
 """Of each large job: enough to be judged for half of the time at least."""
 SMALL_ROWS = 5
-COST = 2 * PARALLELISM
-"""Calls that a restart may cost: none where who holds replies can store them in time, else those of a shard or two."""
+WINDOW = 16
+"""Replies that are stored at once."""
+COST = LOADS * PARALLELISM + WINDOW
+"""Calls that a restart may cost: what flies plus one unsaved window; none where who holds replies stores them in time.
+"""
 
 
 class Visitor:
