@@ -9,11 +9,19 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 
-from assay.jobs.comparison import comparison_of
 from assay.jobs.models import Job
 from assay.jobs.shown_spec import with_spec_text
 from assay.platform.errors import Invalid, NotFound, Refusal
-from assay.ui.compared import alone, chance, common_scores, in_words, scales_by_job, spread_of, unpaired
+from assay.ui.compared import (
+    alone,
+    chance,
+    common_scores,
+    comparison_with,
+    in_words,
+    scales_by_job,
+    spread_of,
+    unpaired,
+)
 from assay.ui.door import show
 from assay.ui.prompt_diff import changes_between
 from assay.ui.rows_shown import glances
@@ -21,7 +29,6 @@ from assay.ui.scales import scales_of
 from assay.ui.spreads import minus, signed
 from assay.workspaces.models import Workspace
 from assay_sdk.engine.comparison import Difference
-from assay_sdk.engine.intervals import RESAMPLES
 
 MOST_JOBS = 8
 LISTED = 20
@@ -92,15 +99,7 @@ def compare_rows(request: HttpRequest) -> HttpResponse:
     """Show the differences on the rows that the evaluations share: the part of the page that takes time."""
     asked = Asked.of(request.GET)
     jobs = {job.name: job for job in _jobs(asked)}
-    found = comparison_of(
-        list(jobs.values()),
-        score=asked.score or None,
-        test="auto",
-        baseline=asked.baseline,
-        resamples=RESAMPLES,
-        seed=0,
-        changed=LISTED,
-    )
+    found = comparison_with(list(jobs.values()), asked.score, asked.baseline, changed=LISTED)
     differences = [_shown(jobs, difference, len(found.differences)) for difference in found.differences]
     return render(request, "ui/compare_rows.html", {"asked": asked, "differences": differences})
 

@@ -2,23 +2,28 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
+from assay.jobs.comparison import comparison_of
 from assay.jobs.custom_results import fold
-from assay.jobs.judged import score_of
+from assay.jobs.judged import check_size, score_of
 from assay.jobs.models import Job
 from assay.platform.errors import Invalid
 from assay.ui.charts import Chart, bars
+from assay.ui.rows_shown import RowsAsOf, as_of
 from assay.ui.scales import Scale, scales_of
 from assay.ui.spreads import Spread, brief, of_numbers, signed
 from assay.ui.templatetags.figures import number
 from assay_sdk.engine.aggregate import percentile, statistics_of
 from assay_sdk.engine.comparison import Comparison, Difference
 from assay_sdk.engine.errors import NotComparable
-from assay_sdk.engine.intervals import TAIL, wilson
+from assay_sdk.engine.intervals import RESAMPLES, TAIL, wilson
 from assay_sdk.engine.student import t_quantile
 
 SURE = 0.05
+KEPT = 16
+"""Comparisons that are kept, so that going back and forth between them and the rows reads nothing again."""
 MOST_DRAWN = 4
 """Charts have so many colours that are told apart."""
 PERCENTILES = (10, 50, 90)
@@ -101,6 +106,20 @@ def spread_of(found: Sequence[Alone]) -> tuple[Spread, Chart]:
     return spread, bars(spread.labels, series, x=drawn[0].score, y="% of the scored rows")
 
 
+def comparison_with(jobs: Sequence[Job], score: str, baseline: str, *, changed: int) -> Comparison:
+    """Return how the jobs differ from the one called ``baseline``; raises ``Invalid`` if they cannot be compared."""
+    check_size(*jobs)
+    return _compared(tuple(as_of(job) for job in jobs), score, baseline, changed)
+
+
+@lru_cache(maxsize=KEPT)
+def _compared(rows: tuple[RowsAsOf, ...], score: str, baseline: str, changed: int) -> Comparison:
+    jobs = [each.job() for each in rows]
+    return comparison_of(
+        jobs, score=score, test="auto", baseline=baseline, resamples=RESAMPLES, seed=0, changed=changed
+    )
+
+
 def in_words(found: Difference, comparisons: int) -> str:
     """Return what the difference comes to, and whether it is more than chance."""
     value = found.difference.value
@@ -146,11 +165,6 @@ def unpaired(found: Difference) -> str:
     )
     said = [f"{number(rows)} {why}" for rows, why in reasons if rows]
     return f"Left out: {', '.join(said)}." if said else ""
-
-
-def compared_with(found: Comparison, name: str) -> Difference | None:
-    """Return the difference of that job from the baseline."""
-    return next((difference for difference in found.differences if difference.second == name), None)
 
 
 def _shared(jobs: Sequence[Job], named: Callable[[Scale], str]) -> list[str]:

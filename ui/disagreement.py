@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nsmallest
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from assay.jobs.judged import JobScore, check_size, judged_rows, score_of
 from assay.jobs.models import Job
 from assay.platform.errors import Invalid
+from assay.ui.rows_shown import RowsAsOf, as_of
 from assay.ui.spreads import Spread, of_labels, of_numbers
 from assay_sdk.engine.agree import Agreement
 from assay_sdk.engine.errors import NotComparable
@@ -75,14 +76,12 @@ def disagreement_of(job: Job, column: str, score: str, *, resamples: int, seed: 
     Raises ``Invalid`` if there is no such score or column, or the column holds something else than ratings.
     """
     check_size(job)
-    stamp = (job.state, job.rows_done, job.updated_at)
-    return _found(job.uid, stamp, column, score, resamples, seed)
+    return _found(as_of(job), column, score, resamples, seed)
 
 
 @lru_cache(maxsize=KEPT)
-def _found(uid: str, stamp: Hashable, column: str, score: str, resamples: int, seed: int) -> Disagreement:
-    # The job itself is no part of the key: of what changes in it only its rows matter, and the stamp tells of these.
-    job = Job.objects.defer("spec").get(uid=uid)
+def _found(rows: RowsAsOf, column: str, score: str, resamples: int, seed: int) -> Disagreement:
+    job = rows.job()
     try:
         return _read(job, column, score_of(job, score), resamples, seed)
     except NotComparable as error:
@@ -118,7 +117,7 @@ def _read(job: Job, column: str, score: JobScore, resamples: int, seed: int) -> 
         above=sum((couple.apart or 0) > 0 for couple in differing),
         below=sum((couple.apart or 0) < 0 for couple in differing),
         worst=nsmallest(MOST_LISTED, differing, key=_size),
-        cells=_cells(couples) if len(agreement.categories) <= MOST_CATEGORIES else {},
+        cells=_cells(couples) if 0 < len(agreement.categories) <= MOST_CATEGORIES else {},
     )
 
 

@@ -18,6 +18,7 @@ from assay.workspaces.models import Workspace
 
 PAGE_ROWS = 25
 MOST_WORKSPACES = 1000
+FEW = 500
 GROUPS = {
     "unfinished": tuple(state for state in State if state not in TERMINAL),
     "running": (State.ACTIVE, State.PAUSING, State.CANCELLING),
@@ -28,7 +29,7 @@ GROUP_NAMES = {"unfinished": "not ended yet", "running": "running", "waiting": "
 
 LISTED: QuerySet[Job] = Job.objects.select_related("workspace").only(
     "name", "workspace__name", "state", "message", "error", "metrics", "rows_total", "rows_done", "rows_failed",
-    "created_at", "active_at", "paused_at", "finished_at", "reruns", "parallelism",
+    "created_at", "pending_at", "active_at", "paused_at", "finished_at", "reruns", "parallelism",
 )  # fmt: skip
 """What a line about a job needs, and nothing of what it was submitted with but its metrics."""
 
@@ -97,13 +98,22 @@ class Choice:
         if self.state:
             wanted &= Q(state__in=GROUPS.get(self.state, (self.state,)))
         if self.search:
-            wanted &= Q(name__icontains=self.search)
+            wanted &= self._named(wanted)
         return Job.objects.filter(wanted)
 
-    def count(self) -> int:
-        """Return how many jobs there are; where nothing but the workspace is asked for, nobody counts them."""
+    def _named(self, wanted: Q) -> Q:
+        """Return the condition on the name. Few jobs are meant by their keys: the index of names finds them.
+
+        Of many, the page's worth is soon found among the newest.
+        """
+        named = Q(name__icontains=self.search)
+        keys = list(Job.objects.filter(wanted & named).order_by().values_list("pk", flat=True)[: FEW + 1])
+        return Q(pk__in=keys) if len(keys) <= FEW else named
+
+    def count(self, rows: QuerySet[Job]) -> int:
+        """Return how many jobs these are; where nothing but the workspace is asked for, nobody counts them."""
         if self.state or self.search:
-            return self.jobs().count()
+            return rows.count()
         home = Workspace.objects.filter(name=self.workspace).first() if self.workspace else None
         return rows_of(Job, workspace=home) if home or not self.workspace else 0
 
@@ -119,10 +129,11 @@ class Choice:
 
 def evaluations(request: HttpRequest) -> HttpResponse:
     choice = Choice.of(request)
-    total = choice.count()
+    rows = choice.jobs()
+    total = choice.count(rows)
     pages = max(1, -(-total // PAGE_ROWS))
     first = (min(choice.page, pages) - 1) * PAGE_ROWS
-    lines = lines_of(newest_first(choice.jobs(), first))
+    lines = lines_of(newest_first(rows, first))
     page = first // PAGE_ROWS + 1
     return show(
         request,
@@ -138,5 +149,4 @@ def evaluations(request: HttpRequest) -> HttpResponse:
         newest=choice.at(1) if page > 2 else "",
         workspaces=list(Workspace.objects.order_by("name").values_list("name", flat=True)[:MOST_WORKSPACES]),
         states=[*GROUP_NAMES.items(), *((state.value, state.value) for state in State)],
-        homes=sorted({line.job.workspace.name for line in lines}),
     )

@@ -1,5 +1,6 @@
 """The first page: what runs, what needs somebody, what came of the latest evaluations. It costs the same with many."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from assay.workspaces.models import Workspace
 LATELY = timedelta(days=1)
 OF_INTEREST = timedelta(days=7)
 """So long a failed job is something to look at."""
+SOON = timedelta(seconds=5)
 SHOWN = 8
 SHOWN_SCORES = 4
 LOOKED_AT = 100
@@ -66,13 +68,15 @@ class Running(Line):
     rate: float | None
     eta: float | None
     why: str
+    """What it waits for, such as an endpoint that refuses; empty while it goes on."""
 
     @classmethod
     def from_line(cls, line: Line) -> "Running":
         job, rates = line.job, rates_of(line.job)
         left = None if job.rows_total is None else max(0, job.rows_total - job.rows_done)
         rate = rates.overall if rates.recent is None else rates.recent
-        return cls(job, rate, rates.eta(left) if rates.recent is not None else None, job.message)
+        why = "" if job.message.startswith("Judging") else job.message
+        return cls(job, rate, rates.eta(left) if rates.recent is not None else None, why)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,12 @@ class Held:
 
     job: Job
     waiting: Waiting | None
+
+    @property
+    def long(self) -> bool:
+        """Whether it is worth a word: a worker usually takes a job up at once."""
+        since = self.job.pending_at or self.job.created_at
+        return self.job.state == State.PAUSED or timezone.now() - since > SOON
 
 
 def _now() -> dict[str, Any]:
@@ -93,11 +103,11 @@ def _now() -> dict[str, Any]:
         "counts": counts,
         "running": running,
         "more_running": counts["running"] - len(running),
-        "waiting": waiting,
+        "waiting": [held for held in waiting if held.long],
         "failed": failed,
         "unscored": _badly_scored(),
         "health": _health(),
-        "pause": "every 2s" if counts["running"] + counts["waiting"] else "every 10s",
+        "pause": "every 2s" if counts["running"] + counts["waiting"] > counts["paused"] else "every 10s",
     }
 
 
@@ -200,7 +210,7 @@ def _outcomes() -> list[Outcome]:
     for line in lines:
         scores = by_place.get((line.job.workspace_id, line.job.name), [])
         found.append(Outcome(line.job, scores[:SHOWN_SCORES], max(0, len(scores) - SHOWN_SCORES)))
-    return found
+    return sorted(found, key=lambda each: each.job.finished_at or each.job.created_at, reverse=True)
 
 
 def _rooms() -> list[Room]:
@@ -212,10 +222,11 @@ def _rooms() -> list[Room]:
         others = Workspace.objects.exclude(pk__in=evaluations).order_by("name")[: SHOWN - len(evaluations)]
         chosen = Workspace.objects.filter(pk__in=[*evaluations, *others.values_list("pk", flat=True)])
     latest = LISTED.filter(workspace=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
-    data = Fileset.objects.filter(made_by_job=False, workspace__in=chosen.values("pk"))
-    filesets = dict(data.values_list("workspace").annotate(Count("pk")).order_by())
+    # In this order an index of those that no job made is read, and they are few; grouped, all would be.
+    data = Fileset.objects.filter(made_by_job=False).order_by("created_at")
+    filesets = Counter(data.values_list("workspace", flat=True))
     rooms = [
-        Room(each.name, each.description or "", evaluations.get(each.pk, 0), filesets.get(each.pk, 0), each.latest)
+        Room(each.name, each.description or "", evaluations.get(each.pk, 0), filesets[each.pk], each.latest)
         for each in chosen.annotate(latest=Subquery(latest))
     ]
     return sorted(rooms, key=lambda room: (-room.evaluations, room.name))

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from assay.filesets.models import Fileset
 from assay.jobs.judges import judged_by_stand_in
 from assay.jobs.models import Dialect, Job, JobPart
+from assay.jobs.packs import RowLost
 from assay.jobs.parts import metrics_of
 from assay.jobs.shown_spec import shown_spec
 from assay.jobs.terms import plain_address
@@ -114,10 +115,17 @@ def facts_of(job: Job) -> Facts:
         target=_target(spec),
         metrics=_metrics(job),
         secrets=[each.secret for each in job.job_secrets.select_related("secret__workspace").order_by("reference")],
-        stand_in=judged_by_stand_in(job),
+        stand_in=_by_stand_in(job),
         online={name: params[name] for name in kept if params.get(name) is not None} if spec.get("target") else {},
         submitted=masked(job.submitted) if v1 else None,
     )
+
+
+def _by_stand_in(job: Job) -> bool:
+    try:
+        return judged_by_stand_in(job)
+    except RowLost:  # the page says what else there is, also of a job whose rows are lost
+        return False
 
 
 def _data(job: Job, spec: dict[str, Any]) -> Data:
@@ -126,7 +134,8 @@ def _data(job: Job, spec: dict[str, Any]) -> Data:
     dataset = spec.get("dataset")
     if isinstance(dataset, str):
         return Data(None, f"{dataset} (no such fileset)")
-    return Data(None, "Rows that were sent with the job")
+    count = "Rows" if job.rows_total is None else "1 row" if job.rows_total == 1 else f"{job.rows_total:,} rows"
+    return Data(None, f"{count}, sent with the evaluation")
 
 
 def _tasks(job: Job) -> list[Data]:
@@ -137,7 +146,7 @@ def _tasks(job: Job) -> list[Data]:
 
 def _task(part: JobPart, sent: bool) -> Data:
     if sent:
-        return Data(None, "Rows that were sent with the target", task=part.name)
+        return Data(None, "Rows, sent with the target", task=part.name)
     text = part.dataset.get("path") or "all its files"
     if part.fileset is None:
         text = part.dataset.get("files_url") or "nothing that is known here"

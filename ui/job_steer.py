@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Count, Sum
@@ -207,7 +208,7 @@ def delete(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
         try:
             deletion.delete(job)
             messages.success(request, f"{job.name} and its results are deleted.")
-            return redirect(f"{reverse('ui:evaluations')}?workspace={job.workspace.name}")
+            return redirect(f"{reverse('ui:evaluations')}?{urlencode({'workspace': job.workspace.name})}")
         except Refusal as refusal:
             messages.error(request, str(refusal.detail))
             return redirect(reverse("ui:job_delete", args=[workspace, name]))

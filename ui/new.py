@@ -28,7 +28,7 @@ from assay.workspaces.lookup import get_workspace
 
 View = Callable[[HttpRequest], HttpResponse]
 USER_HELP = "What it is shown of each row. {{ opens the list of columns."
-COUNTING_SECONDS = 0.25
+COUNTING_SECONDS = 0.15
 COUNTING_ALL_SECONDS = 30.0
 
 
@@ -89,18 +89,25 @@ def forecast(request: HttpRequest) -> HttpResponse:
     """Show what the evaluation will come to."""
     form = JudgeForm.of(request.POST)
     items: list[dict[str, Any]] = []
-    count, trouble = None, ""
+    count, trouble = _known_count(request, form), ""
     if form.fileset:
         seconds = COUNTING_ALL_SECONDS if "count" in request.POST else COUNTING_SECONDS
         try:
             fileset = new_data.find_fileset(form.fileset)
             items = new_data.first_rows(fileset, form.file, new_data.PREVIEWED)
-            count = new_data.count_rows(fileset, form.file, seconds)
+            count = count or new_data.count_rows(fileset, form.file, seconds)
         except Refusal as refusal:
             trouble = str(refusal)
     context = {"outlook": outlook(form, count, items), "trouble": trouble, "sampled": len(items)}
+    context["known"] = f"{count.rows} {form.dataset()}" if count and count.exact else ""
     context["name"] = form.name or suggested_name(form)
     return render(request, "ui/new_outlook.html", context)
+
+
+def _known_count(request: HttpRequest, form: JudgeForm) -> new_data.Count | None:
+    """Return how many rows the page itself says there are, from when it was told: they are not counted again."""
+    rows, _, dataset = request.POST.get("counted", "").partition(" ")
+    return new_data.Count(int(rows), True) if dataset == form.dataset() and rows.isdecimal() else None
 
 
 @for_makers
@@ -128,6 +135,8 @@ def try_it(request: HttpRequest) -> HttpResponse:
     except FormWrong as wrong:
         return render(request, "ui/new_trial.html", {"mistakes": listed(wrong.mistakes, form)}, status=422)
     items = new_data.first_rows(new_data.find_fileset(form.fileset), form.file, trial.TRIED_ROWS)
+    if not items:
+        raise Invalid("The data holds no rows.")
     tried = trial.try_out(get_workspace(form.workspace), metric, items)
     return render(request, "ui/new_trial.html", {"trial": tried, "rows": [shown_row(row) for row in tried.rows]})
 

@@ -76,7 +76,8 @@ def _judge(metrics: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
             given = sorted(metric.model_dump(exclude_defaults=True).keys() - {"judge", "samples"})
             if given:
                 notes.append(f"How its samples are combined ({', '.join(given)}) is not taken over.")
-            metric, samples = metric.judge, str(metric.samples)
+            samples = str(metric.samples)
+            metric = metric.judge
         if isinstance(metric, LLMJudgeMetric):
             return {**_fields(metric), "samples": samples}
         notes.append(f"Its metric is of the kind '{metric.type}'; this form makes LLM judges only.")

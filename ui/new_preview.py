@@ -10,7 +10,7 @@ from assay.ui.trial import TriedRow
 CELL_CHARACTERS = 500
 SHOWN_COLUMNS = 30
 SHOWN_CHARACTERS = 20_000
-"""Of a request or a response."""
+"""Of a prompt, a request or a response."""
 
 
 @dataclass(frozen=True)

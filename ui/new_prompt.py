@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assay.ui.judge_form import JudgeForm
+from assay.ui.new_preview import SHOWN_CHARACTERS, clipped
 from assay_sdk.engine.errors import TemplateFailure
 from assay_sdk.engine.judge import Judge
 from assay_sdk.engine.request import as_text
@@ -40,6 +41,11 @@ class Message:
 
     role: str
     text: str
+
+    @property
+    def shown(self) -> str:
+        """The text, as far as a page shows it."""
+        return clipped(self.text, SHOWN_CHARACTERS)
 
 
 @dataclass(frozen=True)

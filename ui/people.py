@@ -21,6 +21,7 @@ from assay.ui.readings import headline, readings
 from assay.ui.rows_shown import glances
 from assay.ui.scales import Scale, scales_of
 from assay.ui.spreads import MINUS, Spread, minus, signed
+from assay.ui.templatetags.figures import number
 from assay_sdk.engine.intervals import RESAMPLES
 
 LOOKED_AT = 200
@@ -211,4 +212,4 @@ def _says(title: str, spread: Spread) -> str:
     if not any(counts):
         return f"{title}: no row"
     most = max(range(len(counts)), key=counts.__getitem__)
-    return f"{title}: most rows, {counts[most]} of {sum(counts)}, are at {spread.labels[most]}"
+    return f"{title}: most often {spread.labels[most]}, on {number(counts[most])} of {number(sum(counts))} rows"

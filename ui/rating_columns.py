@@ -54,8 +54,8 @@ def _likeness(name: str, cells: list[Any], scale: Scale) -> int:
     if not said:
         return 0
     named = 8 * (_last(name) == _last(scale.full_name)) + 4 * bool(WORDS.search(name))
-    texts = {str(cell).strip().casefold() for cell in said}
-    if scale.labels and texts <= {label.strip().casefold() for label in scale.labels}:
+    labels = {label.strip().casefold() for label in scale.labels}
+    if 2 * sum(str(cell).strip().casefold() in labels for cell in said) > len(said):  # some may be people's own
         return 6 + named
     numbers = [number for cell in said if (number := _number(cell)) is not None]
     if len(numbers) < len(said):

@@ -18,6 +18,14 @@ TONES = {
     "negligible": "bad", "weak": "bad", "slight": "bad", "none": "bad", "opposite": "bad", "fair": "warn",
     "moderate": "warn", "strong": "good", "very strong": "good", "substantial": "good", "almost perfect": "good",
 }  # fmt: skip
+HOW = {
+    "opposite": "tend to put the rows in opposite orders",
+    "negligible": "hardly agree on the order of the rows",
+    "weak": "agree weakly on the order of the rows",
+    "moderate": "agree moderately on the order of the rows",
+    "strong": "agree strongly on the order of the rows",
+    "very strong": "agree very strongly on the order of the rows",
+}
 MEANINGS = {
     "pearson": (
         "Pearson's r",
@@ -78,8 +86,7 @@ def _order(agreement: Agreement) -> str:
     if spearman is None or spearman.value is None:
         return ""
     words, _ = _correlation(spearman)
-    how = "put the rows in opposite orders" if words == "opposite" else f"agree on the order of the rows: {words}"
-    return f"The judge and people {how} (Spearman's ρ {brief(spearman.value)}{_between(spearman)})."
+    return f"The judge and people {HOW[words]} (Spearman's ρ {brief(spearman.value)}{_between(spearman)})."
 
 
 def _same(agreement: Agreement) -> str:
@@ -133,7 +140,7 @@ def _verdict(key: str, found: Statistic, of: Disagreement, scale: Scale) -> tupl
         case "accuracy":
             return _against_the_commonest(of.agreement), ""
         case "mae" | "rmse":
-            return _of_scale(value, scale).removeprefix(", "), ""
+            return _of_scale(value, scale).strip(" ()"), ""
         case "bias":
             sure = found.low is not None and found.high is not None and not found.low <= 0 <= found.high
             return ("kinder than people" if value > 0 else "stricter than people") if sure else "no clear lean", ""
@@ -178,4 +185,4 @@ def _of_scale(value: float, scale: Scale) -> str:
     if scale.bounds is None or scale.bounds[0] == scale.bounds[1]:
         return ""
     low, high = scale.bounds
-    return f", {percent(abs(value) / (high - low))} of the scale from {minus(low)} to {minus(high)}"
+    return f" ({brief(100 * abs(value) / (high - low))} % of the scale from {minus(low)} to {minus(high)})"

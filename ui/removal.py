@@ -4,6 +4,7 @@ The rules are those of `workspaces/deletion.py`; here they are counted, so that 
 thousand evaluations is no slower than one about an empty one.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,13 @@ from assay.platform.errors import BadRequest
 from assay.ui.asked import need
 from assay.ui.door import Crumb, show
 from assay.workspaces import deletion
-from assay.workspaces.deletion import BY_WORD, KINDS, TERMINAL, Kind
+from assay.workspaces.deletion import BY_WORD, KINDS, TERMINAL, Blocker, Kind
 from assay.workspaces.models import DEFAULT
 
 NAMED = 5
 """Of each kind, so many are named."""
-FOLLOWED = 500
-"""Up to so many in the way, what else a cascade takes along is looked up."""
+BEYOND = 20
+"""So many in other workspaces."""
 PLURALS = {
     "definition": "v1 definitions", "job": "evaluations", "fileset": "filesets", "secret": "secrets",
     "metric": "stored metrics", "project": "projects", "eval result": "evaluation results", "workspace": "workspaces",
@@ -58,7 +59,7 @@ class Obstacle:
 
     @property
     def one(self) -> str:
-        return self.plural.removesuffix("s")
+        return _one(self.word)
 
     @property
     def rest(self) -> int:
@@ -79,14 +80,17 @@ def permission(kind: Kind) -> str:
 
 
 def page(request: HttpRequest, target: Model, crumbs: Sequence[Crumb], after: str) -> HttpResponse:
-    """Show what deleting ``target`` takes, or do it; ``after`` is where one goes then."""
+    """Show what deleting ``target`` takes, or do it; ``after`` is where one goes then.
+
+    With ``?all`` it shows what a cascade would take, and offers that: to find out is half the work of doing it.
+    """
     kind = _kind(target)
     need(request, permission(kind))
-    in_the_way = obstacles(target)
-    going = deletion.preview(target) if sum(each.count for each in in_the_way) <= FOLLOWED else None
     if request.method == "POST":
-        return _delete(request, target, going, after)
-    words = {each.word for each in in_the_way} | {each.kind for each in going or ()}
+        return _delete(request, target, after)
+    in_the_way = obstacles(target)
+    going = deletion.preview(target) if in_the_way and "all" in request.GET else None
+    beyond = _beyond(going or [], target)
     return show(
         request,
         "ui/workspace_removal.html",
@@ -96,30 +100,44 @@ def page(request: HttpRequest, target: Model, crumbs: Sequence[Crumb], after: st
         word=kind.word,
         fixed=kind.word == "workspace" and str(target) == DEFAULT,
         obstacles=in_the_way,
-        unfinished=sum(each.unfinished for each in in_the_way),
-        going=_beyond(going, target),
-        unknown=going is None,
-        all_allowed=all(request.user.has_perm(permission(BY_WORD[word])) for word in words),
+        unfinished=any(each.unfinished for each in in_the_way),
+        going=_counted(going) if going is not None else None,
+        beyond=beyond[:BEYOND],
+        further=max(0, len(beyond) - BEYOND),
+        may_all=_may_all(request, going or []),
         back=crumbs[-1][1],
     )
 
 
-def _delete(request: HttpRequest, target: Model, going: list[deletion.Blocker] | None, after: str) -> HttpResponse:
+def _delete(request: HttpRequest, target: Model, after: str) -> HttpResponse:
     cascade = "cascade" in request.POST
     if cascade:
-        words = {each.kind for each in going} if going is not None else set(BY_WORD) - {"eval result", "workspace"}
-        need(request, *sorted(permission(BY_WORD[word]) for word in words))
         if request.POST.get("confirm", "").strip() != str(target):
             raise BadRequest(f"Nothing was deleted: to delete all of it, type '{target}'.")
+        need(request, *sorted({permission(BY_WORD[each.kind]) for each in deletion.preview(target)}))
     deletion.delete(target, cascade=cascade)
     messages.success(request, f"Deleted {_kind(target).word} {target}.")
     return redirect(after)
 
 
-def _beyond(going: list[deletion.Blocker] | None, target: Model) -> list[deletion.Blocker]:
+def _may_all(request: HttpRequest, going: list[Blocker]) -> bool:
+    return all(request.user.has_perm(permission(BY_WORD[word])) for word in {each.kind for each in going})
+
+
+def _counted(going: list[Blocker]) -> list[tuple[int, str]]:
+    """Return how many of each kind go, in the order in which they do."""
+    counts = Counter(each.kind for each in going)
+    return [(count, PLURALS[word] if count > 1 else _one(word)) for word, count in counts.items()]
+
+
+def _beyond(going: list[Blocker], target: Model) -> list[Blocker]:
     """Return what a cascade takes that lies in another workspace: the least expected of what goes."""
     home = str(target).partition("/")[0]
-    return [each for each in going or () if each.name.partition("/")[0] != home]
+    return [each for each in going if each.name.partition("/")[0] != home]
+
+
+def _one(word: str) -> str:
+    return PLURALS[word].removesuffix("s")
 
 
 def _obstacle(kind: Kind, fields: Sequence[str], target: Model) -> Obstacle:

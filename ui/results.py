@@ -12,7 +12,7 @@ from assay.jobs.judges import judged_by_stand_in
 from assay.jobs.models import Job
 from assay.jobs.results import results_of
 from assay.jobs.states import TERMINAL
-from assay.ui.door import STOP_POLLING, show
+from assay.ui.door import show
 from assay.ui.score_figures import figures_of, known_figures
 
 MANY_ROWS = 20_000
@@ -52,11 +52,12 @@ def results(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
 
 
 def figures(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
-    """Return the figures as they are now."""
+    """Return the figures as they are now; a page that was made before the end is to be made anew then."""
     job = find_job(workspace, name)
-    status = STOP_POLLING if job.state in TERMINAL else 200
-    context = {"figures": figures_of(job) if job.rows_done else None, "loaded": True, **_shown(job)}
-    return render(request, "ui/results_figures.html", context, status=status)
+    if "running" in request.GET and job.state in TERMINAL:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    context = {"figures": figures_of(job) if job.rows_done else None, **_shown(job)}
+    return render(request, "ui/results_figures.html", context)
 
 
 def _shown(job: Job) -> dict[str, Any]:

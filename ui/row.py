@@ -18,7 +18,7 @@ from assay.ui.door import show
 from assay.ui.job_scores import MEANINGS, JobScore, scores_of
 from assay.ui.row_asked import Asked, read
 from assay.ui.row_calls import calls_of
-from assay.ui.row_road import NUMBERS
+from assay.ui.row_road import NUMBERS, Wanted
 from assay.ui.row_search import beside
 from assay.ui.row_text import as_json, cut, texts_of
 from assay_sdk.engine.result import ScoreState
@@ -62,6 +62,7 @@ def row(request: HttpRequest, workspace: str, name: str, index: int) -> HttpResp
     asked = read(request.GET, scores)
     listed = f"{reverse('ui:rows', args=(workspace, name))}?{asked.address()}".rstrip("?")
     told = (held or {}).get("states") or {}
+    before, after = beside(job, asked.wanted if not asked.wanted.text else Wanted(), index, stored.scores)
     return show(
         request,
         "ui/row.html",
@@ -84,8 +85,8 @@ def row(request: HttpRequest, workspace: str, name: str, index: int) -> HttpResp
         calls=calls_of(held or {}, _metrics(job)),
         listed=listed,
         narrowed=asked.narrowed or asked.wanted.sort is not None,
-        previous=_neighbour(job, asked, stored, forwards=False),
-        next=_neighbour(job, asked, stored, forwards=True),
+        previous=_address(job, asked, before),
+        next=_address(job, asked, after),
     )
 
 
@@ -131,6 +132,7 @@ def _unknown(stored: RowScore) -> list[Shown]:
 def _entry(entry: Any, title: str, flags: list[str] | None = None, scale: str = "", how: str = "") -> Shown:
     _, value, label, state, reason, *_ = entry
     tone, meaning = MEANINGS[ScoreState(state)]
+    meaning = meaning if value is None else ""
     return Shown(
         title, value, label or "", state.replace("_", " "), tone, meaning, reason or "", flags or [], scale, how
     )
@@ -141,10 +143,8 @@ def _field(name: str, value: Any) -> Field:
     return Field(name, as_json(value) if nested else cut(next(texts_of({"item": value}), "")), nested)
 
 
-def _neighbour(job: Job, asked: Asked, stored: RowScore, *, forwards: bool) -> str | None:
-    """Return the address of the next row among those that were found, or the one before; a text is not searched."""
-    wanted = asked.wanted if not asked.wanted.text else type(asked.wanted)()
-    number = beside(job, wanted, stored.row_index, stored.scores, forwards=forwards)
+def _address(job: Job, asked: Asked, number: int | None) -> str | None:
+    """Return the address of another of the rows that were found. A text is not searched for it: that takes a while."""
     if number is None:
         return None
     query = asked.address()

@@ -1,7 +1,7 @@
 """The calls about a row as its page shows them: what was asked, what came back, and what is read from that."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay.jobs.ledger import tokens_of
@@ -46,6 +46,8 @@ class CallShown:
     response: str
     """Both as JSON."""
     readings: list[Reading] = field(default_factory=list)
+    same: int | None = None
+    """The number of the first call that asked the same."""
 
 
 def calls_of(row: Mapping[str, Any], metrics: Mapping[str, Metric]) -> list[CallShown]:
@@ -56,7 +58,13 @@ def calls_of(row: Mapping[str, Any], metrics: Mapping[str, Metric]) -> list[Call
         for place, call in enumerate(row.get("requests") or [])
     ]
     failed = {key: call["request"] for key, call in (row.get("calls") or {}).items() if isinstance(call, dict)}
-    return answered + [_call(request, None, key, metrics) for key, request in failed.items()]
+    calls = answered + [_call(request, None, key, metrics) for key, request in failed.items()]
+    asked = [call.asked for call in calls]
+    firsts = [asked.index(each) for each in asked]
+    return [
+        replace(call, same=first + 1) if first < place and call.asked else call
+        for place, (call, first) in enumerate(zip(calls, firsts, strict=True))
+    ]
 
 
 def _call(request: Any, response: Any, asker: str | None, metrics: Mapping[str, Metric]) -> CallShown:

@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass, field
 
 from assay.jobs.models import Job
-from assay.jobs.packs import RowLost, WholeRows
+from assay.jobs.packs import WholeRows
 from assay.ui.job_scores import Stored
+from assay.ui.row_lines import Lines, line_of, lines_of
 from assay.ui.row_road import Found, Place, Road, Wanted
 from assay.ui.row_text import Needle
 
@@ -25,7 +26,7 @@ READ_AT_ONCE = 16
 @dataclass
 class Page:
     rows: list[Found]
-    lines: dict[int, bytes] = field(default_factory=dict)
+    lines: Lines = field(default_factory=dict)
     """Whole rows as JSON; those whose whole row is lost are not among them."""
     next: Place | None = None
     previous: Place | None = None
@@ -39,37 +40,40 @@ class Page:
 
 def find(job: Job, wanted: Wanted, place: Place, *, limit: int = PAGE_ROWS, seconds: float | None = None) -> Page:
     """Return a page of up to ``limit`` of the rows stored so far, with their whole rows."""
-    whole = WholeRows(job)
-    page = _walk(job, wanted, place, limit, seconds, whole)
+    road, whole = Road(job, wanted), WholeRows(job)
+    page = _walk(road, whole, place, limit, seconds)
     if not place.forwards and page.previous is None and len(page.rows) < limit:
-        page = _walk(job, wanted, Place(), limit, seconds, whole)  # the beginning: a whole page, not a rest
-    for row in sorted(page.rows):  # as they are stored
-        if row.number not in page.lines and (line := _line(whole, row)) is not None:
-            page.lines[row.number] = line
+        page = _walk(road, whole, Place(), limit, seconds)  # the beginning: a whole page, not a rest
+    missing = [row for row in page.rows if row.number not in page.lines]
+    lines = page.lines | lines_of(job, missing)
+    page.lines = {row.number: lines[row.number] for row in page.rows if row.number in lines}
     return page
 
 
-def beside(job: Job, wanted: Wanted, index: int, scores: Stored, *, forwards: bool) -> int | None:
-    """Return the row that comes after this one, or before it, in the order that is wanted; None if there is none."""
-    place = Place(forwards, index, wanted.sort.value(scores) if wanted.sort else None)
-    page = _walk(job, wanted, place, 1, None, WholeRows(job))
-    return page.rows[0].number if page.rows else None
+def beside(job: Job, wanted: Wanted, number: int, scores: Stored) -> tuple[int | None, int | None]:
+    """Return the rows before and after this one in the order that is wanted; None where there is none."""
+    road, whole = Road(job, wanted), WholeRows(job)
+    value = wanted.sort.value(scores) if wanted.sort else None
+    before, after = (_walk(road, whole, Place(forwards, number, value), 1, None).rows for forwards in (False, True))
+    return before[0].number if before else None, after[0].number if after else None
 
 
-def _walk(job: Job, wanted: Wanted, place: Place, limit: int, seconds: float | None, whole: WholeRows) -> Page:
-    road = Road(job, wanted)
+def _walk(road: Road, whole: WholeRows, place: Place, limit: int, seconds: float | None) -> Page:
+    wanted = road.wanted
     page = Page([], matching=road.matching())
     needle = Needle(wanted.text) if wanted.text else None
     allowed = SEARCH_SECONDS if needle else LOOK_SECONDS
     deadline = time.monotonic() + (allowed if seconds is None else seconds)
     passed: Found | int | None = None
     for rows in road.rows(place, limit + 1):
+        # One after the other they are read in row order; far apart, some hundred at once take a fraction of the time.
+        held = lines_of(road.job, rows) if needle and wanted.sort else None
         for row in rows:
             stop = needle is not None and page.looked % READ_AT_ONCE == READ_AT_ONCE - 1 and time.monotonic() > deadline
             if stop or len(page.rows) > limit:
                 break
             page.looked, passed = page.looked + 1, row
-            if wanted.admits(row) and (needle is None or _holds(page, whole, row, needle)):
+            if wanted.admits(row) and (needle is None or _holds(page, whole, row, needle, held)):
                 page.rows.append(row)
         else:
             passed = passed if road.edge is None else road.edge
@@ -82,20 +86,13 @@ def _walk(job: Job, wanted: Wanted, place: Place, limit: int, seconds: float | N
     return page
 
 
-def _holds(page: Page, whole: WholeRows, row: Found, needle: Needle) -> bool:
+def _holds(page: Page, whole: WholeRows, row: Found, needle: Needle, held: Lines | None) -> bool:
     """Return whether the text is in the row, which is kept if so."""
-    line = _line(whole, row)
+    line = line_of(whole, row) if held is None else held.get(row.number)
     if line is None or not needle.within(line):
         return False
     page.lines[row.number] = line
     return True
-
-
-def _line(whole: WholeRows, row: Found) -> bytes | None:
-    try:
-        return whole.line(row.number, row.batch)
-    except RowLost:
-        return None
 
 
 def _settle(page: Page, wanted: Wanted, place: Place, limit: int, passed: "Found | int | None") -> None:

@@ -1,7 +1,8 @@
-"""A few rows of a job by their numbers, each as a line to recognise it by."""
+"""A job's rows: the moment that findings about them are of, and a line to recognise one by."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -11,6 +12,24 @@ from assay.jobs.packs import RowLost, WholeRows
 SHOWN_CHARACTERS = 280
 SHORTEST_TEXT = 12
 """Shorter texts are ids and tags more often than something to know a row by."""
+
+
+class RowsAsOf(NamedTuple):
+    """A job's rows at a moment: as long as it is the same, so is whatever was found in them."""
+
+    uid: str
+    state: str
+    rows: int
+    changed: datetime
+
+    def job(self) -> Job:
+        """Return the job without its spec."""
+        return Job.objects.defer("spec").get(uid=self.uid)
+
+
+def as_of(job: Job) -> RowsAsOf:
+    """Return the job's rows as they are now."""
+    return RowsAsOf(job.uid, job.state, job.rows_done, job.updated_at)
 
 
 def glances(job: Job, indexes: Iterable[int], *, leave_out: str = "") -> dict[int, str]:

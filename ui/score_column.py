@@ -20,7 +20,7 @@ from assay.jobs.folded import Buffer
 from assay.jobs.models import Job, RowPack, RowScore
 from assay.jobs.packs import Section, sections, stored_rows
 from assay.ui.job_scores import JobScore
-from assay.ui.recent import Recent
+from assay.ui.recent import Recent, Rest
 
 Ranked = tuple[float, int]
 """A value, and the row that has it."""
@@ -29,6 +29,7 @@ Bounds = tuple[float | None, float | None]
 PACKS_AT_ONCE = 25
 _known: Recent[tuple[int, str, str], "Run"] = Recent(400)
 """Of shards of 2000 rows: up to 13 MB."""
+_packed: Recent[Rest, list[Section]] = Recent(8)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _ranked(run: Run, bounds: Bounds, start: Ranked | None, *, rising: bool) -> 
 
 def column_of(job: Job, score: JobScore) -> ScoreColumn:
     """Return the score's values in the rows stored so far."""
-    found = sections(job)
+    found = _sections(job)
     packed = {section.pack.pk: (section.pack.pk, section.pack.blob_id, score.full) for section in found if section.pack}
     known = {pk: run for pk, key in packed.items() if (run := _known.get(key))}
     lacking = [section for section in found if section.pack and section.pack.pk not in known]
@@ -100,6 +101,16 @@ def column_of(job: Job, score: JobScore) -> ScoreColumn:
         _known.put(packed[pk], run)
         known[pk] = run
     return ScoreColumn([known[each.pack.pk] if each.pack else _loose(job, score, each) for each in found])
+
+
+def _sections(job: Job) -> list[Section]:
+    """Return where the rows are; of a job at rest that is looked up once, when all of them are packed."""
+    rest = Rest.of(job)
+    known = _packed.get(rest) if rest else None
+    found = sections(job) if known is None else known
+    if rest and all(section.pack for section in found):
+        _packed.put(rest, found)
+    return found
 
 
 def _loose(job: Job, score: JobScore, section: Section) -> Run:

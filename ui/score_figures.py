@@ -3,18 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
 from assay.jobs.custom_results import fold
 from assay.jobs.models import Job, RowScore
-from assay.jobs.states import TERMINAL
 from assay.ui.charts import Chart
 from assay.ui.histograms import Bar, bars_of, chart_of
 from assay.ui.job_scores import MEANINGS, JobScore, scores_of
-from assay.ui.recent import Recent
+from assay.ui.recent import Recent, Rest
 from assay.ui.row_text import clipped
 from assay_sdk.engine.aggregate import ScoreSummary, Summary, percentile, statistics_of
 from assay_sdk.engine.intervals import CONFIDENCE, wilson
@@ -27,8 +25,7 @@ QUICK_VALUES = 30_000
 EXAMPLES = 300
 """Unscored rows that are looked at for examples of their reasons."""
 REASON_CHARACTERS = 200
-Key = tuple[int, str, int, int, int, datetime | None]
-_made: Recent[Key, "Figures"] = Recent(64)
+_made: Recent[Rest, "Figures"] = Recent(64)
 
 
 @dataclass(frozen=True)
@@ -89,14 +86,14 @@ class Figures:
 
 def known_figures(job: Job) -> Figures | None:
     """Return the figures if that is quick: they were made before and still hold, or the rows are few."""
-    key = _key(job)
+    key = Rest.of(job)
     found = _made.get(key) if key else None
     return found or (figures_of(job) if job.rows_done * max(1, len(scores_of(job))) <= QUICK_VALUES else None)
 
 
 def figures_of(job: Job) -> Figures:
     """Return the figures of the rows stored so far; none if the metrics cannot be read any more."""
-    key = _key(job)
+    key = Rest.of(job)
     if key and (found := _made.get(key)):
         return found
     try:
@@ -120,13 +117,6 @@ def figures_of(job: Job) -> Figures:
     if key:
         _made.put(key, found)
     return found
-
-
-def _key(job: Job) -> Key | None:
-    """Return what tells a job's rows at rest from any others; None while they may change."""
-    if job.state not in TERMINAL:
-        return None
-    return job.pk, job.state, job.rows_done, job.rows_failed, job.reruns, job.finished_at
 
 
 def _panel(score: JobScore, summary: ScoreSummary) -> Panel:

@@ -7,7 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.evaluator.submission import MISSING_SECRET
 from assay.jobs.ledger import tokens_of
 from assay.jobs.terms import plain_address
 from assay.platform import egress
@@ -109,7 +108,7 @@ def _keys(workspace: Workspace, references: list[str]) -> dict[str, str]:
         held = Secret.objects.select_related("workspace").filter(workspace__name=owner or workspace.name, name=name)
         secret = held.first()
         if secret is None:
-            raise Conflict(MISSING_SECRET)
+            raise Conflict(f"Secret '{reference}' was not found in workspace '{owner or workspace.name}'.")
         found[reference] = open_secret(secret).reveal()
     return found
 

@@ -101,6 +101,7 @@ def workspace(request: HttpRequest, name: str) -> HttpResponse:
         members=found.members.order_by("principal")[:100],
         sign_in=settings.AUTH,
         fixed=found.name == DEFAULT,
+        may_add_fileset=request.user.has_perm("filesets.add_fileset"),
         may_change=request.user.has_perm(CHANGE),
         may_delete=request.user.has_perm(DELETE),
     )

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 import assay_sdk
 from assay.evaluator.wire import Bundle, BundlesSpec, JobRequest
 from assay.jobs.models import Job
+from assay.jobs.terms import set_terms
 from assay.ui.as_code import Place, rest_call, sdk_code
 from assay.ui.judge_form import GradeFields, JudgeForm, ScoreFields
 from assay.ui.new_clone import clone_of
+from assay.ui.new_data import Count
+from assay.ui.new_outlook import outlook
 from assay.ui.new_prompt import rendered
 from assay.ui.new_request import FormWrong, read_request
 from assay.workspaces.models import Workspace
@@ -119,13 +123,15 @@ def test_what_nobody_says_is_left_to_the_engine() -> None:
 def test_the_sdk_code_makes_the_same_request(form: JudgeForm, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = read_request(form)
     sent: list[dict[str, Any]] = []
+    logins: list[tuple[str, str] | None] = []
 
     class Recorder(assay_sdk.Assay):
         """Sends nothing: what it would send is kept."""
 
-        def __init__(self, url: str, workspace: str) -> None:
+        def __init__(self, url: str, workspace: str, login: tuple[str, str] | None = None) -> None:
             super().__init__(url, workspace)
             assert (url, workspace) == (HERE.url, HERE.workspace)
+            logins.append(login)
             self._transport.send = self.keep  # type: ignore[method-assign]
             self.evaluator._transport = self._transport
 
@@ -136,7 +142,13 @@ def test_the_sdk_code_makes_the_same_request(form: JudgeForm, monkeypatch: pytes
     monkeypatch.setattr(assay_sdk, "Assay", Recorder)
     with pytest.raises(InterruptedError):
         exec(sdk_code(asked.metric, asked.body, HERE), {})
-    assert sent == [asked.body]
+    monkeypatch.setenv("ASSAY_USER", "me")
+    monkeypatch.setenv("ASSAY_PASSWORD", "pass word")
+    with pytest.raises(InterruptedError):
+        exec(sdk_code(asked.metric, asked.body, replace(HERE, signs_in=True)), {})
+    assert sent == [asked.body, asked.body]
+    assert logins == [None, ("me", "pass word")]
+    assert '-u "$ASSAY_USER:$ASSAY_PASSWORD"' in rest_call(asked.body, replace(HERE, signs_in=True))
     rest = rest_call(asked.body, HERE)
     assert json.loads(rest.partition("<<'JSON'\n")[2].removesuffix("JSON\n")) == asked.body
 
@@ -244,6 +256,19 @@ def test_a_prompt_is_rendered_as_the_engine_does_it() -> None:
     assert "[material" in guarded.messages[1].text
 
 
+@pytest.mark.django_db
+def test_the_outlook_says_what_it_will_cost_at_least_and_at_most() -> None:
+    form, items = plain(samples="2", limit_samples="1000"), [{"x": "a" * 400}]
+    assert outlook(form, Count(5000, False), items).least_cost is None
+    set_terms("http://judge.example/v1/chat/completions", "m", price_in=2, price_out=10)
+    found = outlook(form, Count(5000, False), items)
+    assert (found.rows, found.exact, found.calls, found.tokens_in) == (1000, True, 2000, 200_000)
+    assert (found.least_cost, found.most_cost) == (Decimal("0.4"), Decimal("20.88"))
+    unsure = outlook(replace(form, limit_samples=""), Count(5000, False), items)
+    assert (unsure.rows, unsure.exact) == (5000, False)
+    assert outlook(replace(form, limit_samples="9000"), Count(5000, True), items).rows == 5000
+
+
 @pytest.mark.parametrize(
     ("user", "line", "part"),
     [
@@ -252,6 +277,7 @@ def test_a_prompt_is_rendered_as_the_engine_does_it() -> None:
         ("a\n{{ 1 / 0 }}\nb", 2, "division by zero"),
         ("a\nb {{ item.x | nofilter }}", 2, "nofilter"),
         ("{{ item.x ", 1, "unexpected"),
+        ("\n\n{{ item.x + }}", 3, "unexpected"),
     ],
 )
 def test_trouble_with_a_template_is_told_with_its_line(user: str, line: int, part: str) -> None:

@@ -4,6 +4,7 @@ const panel = document.getElementById("upload");
 const chosen = document.getElementById("chosen");
 const drop = document.getElementById("drop");
 const list = document.getElementById("uploads");
+chosen.hasChangeListener = true; // else the theme's script looks for a text field of its own beside it
 const waiting = [];
 let running = 0;
 let replacing = "";

@@ -1,0 +1,163 @@
+"""Pages of filesets, secrets and workspaces without a browser: who may what, and how much they ask of the database."""
+
+import io
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from assay.filesets import local
+from assay.filesets.models import Fileset
+from assay.jobs.models import JobPart
+from assay.secrets.models import Secret
+from assay.workspaces.models import Workspace
+from tests.filesets.conftest import on_hub
+from tests.hub.server import Hub
+from tests.things import make_fileset, make_job, make_secret
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beside_a_browser() -> Iterator[None]:
+    """Playwright's event loop, once begun, stays; Django would take it for a reason not to ask the database."""
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    yield
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def local_user(settings: Settings, tmp_path: object) -> Client:
+    settings.AUTH, settings.DATA_DIR = False, tmp_path
+    return Client(HTTP_HOST="localhost")
+
+
+def fill(workspace: Workspace, word: str) -> None:
+    key = make_secret(workspace, f"key-{word}")
+    for number in range(8):
+        fileset = make_fileset(workspace, f"set-{word}-{number}")
+        local.put(fileset, "a.csv", io.BytesIO(b"a\n1\n"))
+        make_job(workspace, f"job-{word}-{number}", dataset=fileset, secrets=(key,))
+        make_job(workspace, f"same-{word}-{number}", dataset=Fileset.objects.get(name="data"), secrets=(key,))
+        make_secret(workspace, f"more-{word}-{number}")
+        Workspace.objects.create(name=f"w-{word}-{number}")
+
+
+def test_the_more_there_is_the_pages_ask_no_more(local_user: Client, workspace: Workspace) -> None:
+    data = make_fileset(workspace)
+    local.put(data, "a.csv", io.BytesIO(b"a\n1\n"))
+    pages = (
+        "filesets/", "filesets/?results=1&workspace=w-one&q=a", "filesets/w-one/data/", "filesets/w-one/data/delete/",
+        "filesets/w-one/data/preview/?file=a.csv", "secrets/", "secrets/w-one/key-a/", "secrets/w-one/key-a/delete/",
+        "workspaces/", "workspaces/w-one/", "workspaces/w-one/delete/",
+    )  # fmt: skip
+    counted = []
+    for word in ("a", "b", "c"):
+        fill(workspace, word)
+        asked = {}
+        for page in pages:
+            with CaptureQueriesContext(connection) as queries:
+                assert local_user.get(f"/admin/{page}").status_code == 200, page
+            asked[page] = len(queries)
+        counted.append(asked)
+    assert counted[1] == counted[2]
+    assert max(counted[2].values()) <= 25
+
+
+def test_the_list_tells_kind_files_size_and_hides_results(
+    local_user: Client, workspace: Workspace, tmp_path: object
+) -> None:
+    data = make_fileset(workspace)
+    local.put(data, "a.csv", io.BytesIO(b"x" * 1500))
+    local.put(data, "b.csv", io.BytesIO(b"y" * 500))
+    make_job(workspace, "judged")
+    page = local_user.get("/admin/filesets/").content.decode()
+    assert "2 kB" in page and "job-fileset-judged" not in page
+    assert "job-fileset-judged" in local_user.get("/admin/filesets/?results=1").content.decode()
+    for unfit in ("?page=abc", "?page=99", "?q=%00", "?workspace=none"):
+        assert local_user.get(f"/admin/filesets/{unfit}").status_code == 200
+
+
+def test_a_job_of_parts_is_named_once_among_the_users(local_user: Client, workspace: Workspace) -> None:
+    data = make_fileset(workspace)
+    job = make_job(workspace, "of-parts")
+    JobPart.objects.bulk_create(JobPart(job=job, index=index, name=str(index), fileset=data) for index in range(3))
+    page = local_user.get("/admin/filesets/w-one/data/delete/").content.decode()
+    assert "1 evaluation<" in page and page.count(">w-one/of-parts<") == 1
+    assert local_user.get("/admin/filesets/w-one/data/").content.decode().count(">w-one/of-parts<") == 1
+
+
+def test_everything_goes_at_once_only_for_who_types_its_name(local_user: Client, workspace: Workspace) -> None:
+    make_job(workspace, dataset=make_fileset(workspace), secrets=(make_secret(workspace),))
+    other = Workspace.objects.create(name="w-two")
+    make_job(other, "abroad", secrets=(Secret.objects.get(),))
+    address = "/admin/workspaces/w-one/delete/"
+    page = local_user.get(f"{address}?all=1").content.decode()
+    assert "2 evaluations, 1 fileset, 1 secret would go" in page and "job &#x27;w-two/abroad&#x27;" in page
+    assert local_user.post(address).status_code == 409
+    assert local_user.post(address, {"cascade": "1", "confirm": "w-two"}).status_code == 400
+    assert Workspace.objects.filter(name="w-one").exists()
+    assert local_user.post(address, {"cascade": "1", "confirm": "w-one"}).status_code == 302
+    assert not Workspace.objects.filter(name="w-one").exists() and not Secret.objects.exists()
+
+
+def test_a_hub_that_is_away_leaves_the_page_and_is_named(
+    local_user: Client, workspace: Workspace, settings: Settings
+) -> None:
+    with Hub() as hub:
+        fileset = on_hub(workspace, hub, hub.add_commit("ns/data", {"a.csv": b"a\n1\n"}))
+    home = f"/admin/filesets/w-one/{fileset.name}/"
+    assert local_user.get(home).status_code == 200
+    files = local_user.get(f"{home}files/", HTTP_HX_REQUEST="true")
+    assert files.status_code == 200 and "cannot be reached" in files.content.decode()
+
+
+WRITES = {
+    "/admin/filesets/new/": "filesets.add_fileset",
+    "/admin/filesets/w-one/data/edit/": "filesets.change_fileset",
+    "/admin/filesets/w-one/data/files/delete/": "filesets.change_fileset",
+    "/admin/filesets/w-one/data/refresh/": "filesets.change_fileset",
+    "/admin/filesets/w-one/data/delete/": "filesets.delete_fileset",
+    "/admin/secrets/new/": "secrets.add_secret",
+    "/admin/secrets/w-one/key/rotate/": "secrets.change_secret",
+    "/admin/secrets/w-one/key/edit/": "secrets.change_secret",
+    "/admin/secrets/w-one/key/delete/": "secrets.delete_secret",
+    "/admin/workspaces/": "workspaces.add_workspace",
+    "/admin/workspaces/w-one/edit/": "workspaces.change_workspace",
+    "/admin/workspaces/w-one/delete/": "workspaces.delete_workspace",
+}
+
+
+@pytest.mark.parametrize("address", WRITES)
+def test_a_write_asks_for_the_permission_of_the_admin(settings: Settings, workspace: Workspace, address: str) -> None:
+    settings.AUTH = True
+    make_fileset(workspace), make_secret(workspace)
+    user = User.objects.create_user("reader", is_staff=True)
+    browser = Client(HTTP_HOST="localhost")
+    assert browser.post(address).status_code == 302  # to sign in
+    browser.force_login(user)
+    refused = browser.post(address)
+    assert refused.status_code == 403 and "Your account may not" in refused.content.decode()
+    app, _, codename = WRITES[address].partition(".")
+    user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    assert browser.post(address).status_code != 403
+
+
+def test_who_may_only_read_is_offered_nothing_else(settings: Settings, workspace: Workspace) -> None:
+    settings.AUTH = True
+    local.put(make_fileset(workspace), "a.csv", io.BytesIO(b"a\n1\n"))
+    make_secret(workspace)
+    browser = Client(HTTP_HOST="localhost")
+    browser.force_login(User.objects.create_user("reader", is_staff=True))
+    for page in ("filesets/", "filesets/w-one/data/", "secrets/", "secrets/w-one/key/", "workspaces/w-one/"):
+        shown = browser.get(f"/admin/{page}").content.decode().partition('id="content"')[2]
+        assert shown and not [
+            word for word in ('method="post"', "upload.js", ">Delete", ">New fileset") if word in shown
+        ]
