@@ -327,6 +327,7 @@ class Reply(models.Model):
         indexes = [
             models.Index(fields=["created_at"], name="reply_by_age"),
             models.Index(fields=["job_uid"], name="reply_by_job"),
+            models.Index(fields=["job_uid"], name="private_reply_by_job", condition=models.Q(private=True)),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
 from assay.jobs import packing
@@ -58,5 +58,7 @@ def tidy() -> None:
     packing.pack_left_overs(LEFT_OVERS)
     day = timezone.now() - timedelta(days=1)
     ended = Job.objects.filter(uses_cache=False, state__in=TERMINAL, finished_at__gt=day).values("uid")
-    Reply.objects.filter(private=True, job_uid__in=ended).delete()
+    private = Reply.objects.filter(private=True)
+    private.filter(job_uid__in=ended).delete()
+    private.exclude(Exists(Job.objects.filter(uid=OuterRef("job_uid")))).delete()
     Worker.objects.filter(seen_at__lt=timezone.now() - FORGET_WORKERS).delete()

@@ -154,7 +154,8 @@ def _about(request: HttpRequest, found: Fileset) -> dict[str, Any]:
     return {
         "fileset": found,
         "local": found.storage_type == Storage.LOCAL,
-        "may_change": request.user.has_perm(CHANGE),
+        # What a job made says what its evaluation came to: nobody writes into it here.
+        "may_change": request.user.has_perm(CHANGE) and not found.made_by_job,
         "revision": text(request, "revision"),
         "find": text(request, "find"),
     }

@@ -57,7 +57,9 @@ def filesets(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
     if not results:
         rows = rows.filter(made_by_job=False)
-    found = portion(request, rows.order_by("-created_at", "-pk"), _total(rows, workspace, search, results))
+    # By key where nothing but age orders all there are: no index of theirs does.
+    ordered = rows.order_by(*(("-pk",) if results and not workspace else ("-created_at", "-pk")))
+    found = portion(request, ordered, _total(rows, workspace, search, results))
     return show(
         request,
         "ui/filesets.html",

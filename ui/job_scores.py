@@ -15,6 +15,7 @@ from assay_sdk.engine.spec import (
     JudgeScore,
     LLMJudgeMetric,
     Metric,
+    NumberScore,
     PairwiseMetric,
     PanelMetric,
     RangeScore,
@@ -89,6 +90,7 @@ def scores_of(job: Job) -> list[JobScore]:
 def _score(key: str, metric: Metric, name: str, rubric: RubricScore | None, title: str) -> JobScore:
     declared = {score.name: score for judge in judges_in(metric) for score in judge.scores}
     score = declared.get(name)
+    scale = score if isinstance(score, RangeScore | NumberScore) else None
     values = {item.label: float(item.value) for item in rubric.rubric} if rubric else {}
     return JobScore(
         metric=key,
@@ -97,8 +99,8 @@ def _score(key: str, metric: Metric, name: str, rubric: RubricScore | None, titl
         main=score is not None or not declared or isinstance(metric, PairwiseMetric),
         labels={label: values[label] for label in labels_of(values)} if values else None,
         exact=isinstance(metric, LLMJudgeMetric),
-        low=score.minimum if isinstance(score, RangeScore) else min(values.values(), default=None),
-        high=score.maximum if isinstance(score, RangeScore) else max(values.values(), default=None),
+        low=scale.minimum if scale else min(values.values(), default=None),
+        high=scale.maximum if scale else max(values.values(), default=None),
         reads=reads(score) if score else "",
     )
 

@@ -3,10 +3,11 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, Literal, NamedTuple
+from os.path import commonprefix
+from typing import Any, Literal, NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -15,8 +16,11 @@ from assay.jobs.parts import metrics_of
 from assay.jobs.shown_spec import shown_spec
 
 Kind = Literal["same", "gone", "new"]
-TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+KINDS: tuple[Kind, ...] = ("same", "gone", "new")
+TOKEN = re.compile(r"(\s*)(\w+|[^\w\s]|\Z)")
 WORD = re.compile(r"\w")
+CRUMBS = 2
+"""So few words between two changes that are longer than they are no passage that stayed."""
 MOST_WORK = 1_000_000
 """Words of one side times words of the other: longer passages are shown as replaced whole."""
 TEMPLATE, SYSTEM = "prompt_template", "system_prompt"
@@ -89,54 +93,86 @@ def changes_between(first: Job, second: Job) -> Changes:
 
 def word_diff(before: str, after: str) -> list[Piece]:
     """Return the pieces that make ``after`` of ``before``: without the new ones the one, without the gone the other."""
-    return list(_joined(_by_lines(before, after)))
+    found: list[Piece] = []
+    for gone, come in _blocks(before, after):
+        found += [Piece("same", gone)] if gone == come else _by_words(gone, come)
+    return list(_pieces(_without_crumbs(_alternating(found))))
 
 
-def _by_lines(before: str, after: str) -> Iterator[Piece]:
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    for tag, start, stop, begin, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        gone, come = "".join(old[start:stop]), "".join(new[begin:end])
-        if tag == "equal":
-            yield Piece("same", gone)
-        else:
-            yield from _by_words(TOKEN.findall(gone), TOKEN.findall(come))
-
-
-def _by_words(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
-    if len(old) * len(new) > MOST_WORK:
-        yield from (Piece("gone", "".join(old)), Piece("new", "".join(new)))
+def _blocks(before: str, after: str) -> Iterator[tuple[str, str]]:
+    """Yield passages that stand in the place of each other: the texts, or their lines if they are long."""
+    if len(TOKEN.findall(before)) * len(TOKEN.findall(after)) <= MOST_WORK:
+        yield before, after
         return
-    # Spaces are everywhere: by themselves they are no sign of a passage that stayed, and to try them all takes long.
-    for tag, start, stop, begin, end in SequenceMatcher(str.isspace, old, new, autojunk=False).get_opcodes():
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    for _, start, stop, begin, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        yield "".join(old[start:stop]), "".join(new[begin:end])
+
+
+def _by_words(before: str, after: str) -> list[Piece]:
+    old, new = TOKEN.findall(before), TOKEN.findall(after)
+    if len(old) * len(new) > MOST_WORK:
+        return [Piece("gone", before), Piece("new", after)]
+    found = []
+    # Words alone are matched, and the space before each goes with it: spaces are everywhere, and match anything.
+    words = SequenceMatcher(None, [word for _, word in old], [word for _, word in new], autojunk=False)
+    for tag, start, stop, begin, end in words.get_opcodes():
         if tag == "equal":
-            yield Piece("same", "".join(old[start:stop]))
+            for (space, word), (spaced, _) in zip(old[start:stop], new[begin:end], strict=True):
+                found += [] if space == spaced else [Piece("gone", space), Piece("new", spaced)]
+                found.append(Piece("same", space + word if space == spaced else word))
         else:
-            yield from (Piece("gone", "".join(old[start:stop])), Piece("new", "".join(new[begin:end])))
+            found.append(Piece("gone", "".join(map("".join, old[start:stop]))))
+            found.append(Piece("new", "".join(map("".join, new[begin:end]))))
+    return found
 
 
-def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield the pieces with changes next to each other put together, even over a comma that both have."""
-    gone = come = between = ""
+def _alternating(pieces: Iterable[Piece]) -> list[list[str]]:
+    """Return what stayed, what went and what came, in turns: ``[stayed, gone, come, stayed, …, stayed]``."""
+    turns = [["", "", ""]]
     for kind, text in pieces:
-        if kind == "gone":
-            gone, come, between = gone + between + text, come + between, ""
-        elif kind == "new":
-            gone, come, between = gone + between, come + between + text, ""
-        elif (gone or come) and not WORD.search(text):
-            between += text
+        if kind == "same" and (turns[-1][1] or turns[-1][2]):
+            turns.append(["", "", ""])
+        turns[-1][KINDS.index(kind)] += text
+    return turns
+
+
+def _without_crumbs(turns: list[list[str]]) -> list[list[str]]:
+    """Return the turns with larger changes for those between which only a word or two stayed, by accident."""
+    kept = [list(turns[0])]
+    for place, (stayed, gone, come) in enumerate(turns[1:], 1):
+        before, last = kept[-1], place == len(turns) - 1 and not gone and not come
+        around = min(max(len(before[1]), len(before[2])), max(len(gone), len(come)))
+        crumb = not WORD.search(stayed) or (len(stayed) <= around and len(stayed.split()) <= CRUMBS)
+        if crumb and not last:
+            before[1] += stayed + gone
+            before[2] += stayed + come
         else:
-            yield from _change(gone, come)
-            yield from [Piece("same", between + text)] if between + text else []
-            gone = come = between = ""
-    yield from _change(gone, come)
-    yield from [Piece("same", between)] if between else []
+            kept.append([stayed, gone, come])
+    return kept
 
 
-def _change(gone: str, come: str) -> Iterator[Piece]:
-    if gone:
-        yield Piece("gone", gone)
-    if come:
-        yield Piece("new", come)
+def _pieces(turns: Iterable[Sequence[str]]) -> Iterator[Piece]:
+    """Yield the turns as pieces; space that a change begins and ends with on both sides stays."""
+    held = ""
+    for stayed, gone, come in turns:
+        lead = _shared_space(gone, come)
+        trail = _shared_space(gone[len(lead) :][::-1], come[len(lead) :][::-1])[::-1]
+        if same := held + stayed + lead:
+            yield Piece("same", same)
+        end = -len(trail) or None
+        for kind, text in (("gone", gone), ("new", come)):
+            if left := text[len(lead) : end]:
+                yield Piece(cast(Kind, kind), left)
+        held = trail
+    if held:
+        yield Piece("same", held)
+
+
+def _shared_space(one: str, other: str) -> str:
+    """Return the space that both begin with; nothing where one of them is empty."""
+    shared = commonprefix([one, other])
+    return shared[: len(shared) - len(shared.lstrip())]
 
 
 def _metrics(job: Job) -> dict[str, dict[str, Any]]:

@@ -120,7 +120,7 @@ def _lean(agreement: Agreement, scale: Scale) -> str:
 def _reading(key: str, found: Statistic, of: Disagreement, scale: Scale) -> Reading:
     name, meaning = MEANINGS[key]
     if found.value is None:
-        return Reading(key, name, meaning, "undefined", "", "", f"Undefined: {found.reason}.", "")
+        return Reading(key, name, meaning, "undefined", "", "", f"undefined: {found.reason}", "")
     verdict, tone = _verdict(key, found, of, scale)
     value = signed(found.value) if key == "bias" else minus(found.value)
     interval = "" if found.low is None else f"{minus(found.low)} to {minus(found.high)}"

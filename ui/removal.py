@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from assay.jobs.models import State
 from assay.platform.errors import BadRequest
 from assay.ui.asked import need
 from assay.ui.door import Crumb, show
@@ -23,6 +24,7 @@ from assay.workspaces import deletion
 from assay.workspaces.deletion import BY_WORD, KINDS, TERMINAL, Blocker, Kind
 from assay.workspaces.models import DEFAULT
 
+UNDER_WAY = [state for state in State if state not in TERMINAL]
 NAMED = 5
 """Of each kind, so many are named."""
 BEYOND = 20
@@ -150,7 +152,7 @@ def _obstacle(kind: Kind, fields: Sequence[str], target: Model) -> Obstacle:
         for pk, workspace, name in found.values_list("pk", "workspace__name", "name")[:NAMED]:
             named[f"{workspace}/{name}"] = Named(f"{workspace}/{name}", _address(kind, pk, workspace, name))
         if kind.word == "job":
-            unfinished += found.exclude(state__in=TERMINAL).values("pk").count()
+            unfinished += found.filter(state__in=UNDER_WAY).values("pk").count()
     return Obstacle(kind.word, count, list(named.values())[:NAMED], _list(kind, fields, target), unfinished)
 
 

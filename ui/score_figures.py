@@ -53,6 +53,8 @@ class Panel:
     most: float | None
     percentiles: list[tuple[int, float]]
     rows: list[Row]
+    query: str
+    """Finds the rows that have it."""
     chart: Chart | None
     summary: str
     """What the chart shows, for who does not see it."""
@@ -136,6 +138,7 @@ def _panel(score: JobScore, summary: ScoreSummary) -> Panel:
         most=wire["max"],
         percentiles=[(share, percentile(values, share)) for share in PERCENTILES] if values else [],
         rows=[Row(bar, bar.rows / len(values) if values else 0.0, _query(score, bar)) for bar in bars],
+        query=_query(score, Bar("", len(values), values[0], values[-1])) if values else "",
         chart=chart_of(score, bars) if values and bars else None,
         summary=", ".join(f"{bar.name}: {bar.rows:,}" for bar in bars),
     )

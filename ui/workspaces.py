@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from assay.evaluator.models import Definition, StoredMetric
 from assay.filesets.models import Fileset
-from assay.jobs.models import Job, State
+from assay.jobs.models import Job
 from assay.platform.api import check
 from assay.platform.counts import rows_of
 from assay.platform.errors import Conflict, Refusal
@@ -23,7 +23,6 @@ from assay.secrets.models import Secret
 from assay.ui import removal
 from assay.ui.asked import Wrong, changed, need, portion, text
 from assay.ui.door import Crumb, show
-from assay.workspaces.deletion import TERMINAL
 from assay.workspaces.lookup import get_workspace
 from assay.workspaces.models import DEFAULT, Project, Workspace
 from assay.workspaces.wire import DescriptionUpdate, WorkspaceCreate
@@ -31,7 +30,6 @@ from assay.workspaces.wire import DescriptionUpdate, WorkspaceCreate
 ADD, CHANGE, DELETE = "workspaces.add_workspace", "workspaces.change_workspace", "workspaces.delete_workspace"
 LATEST = 5
 """Evaluations that a workspace's page names."""
-UNDER_WAY = [state for state in State if state not in TERMINAL]
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def workspace(request: HttpRequest, name: str) -> HttpResponse:
         workspace=found,
         changed=changed(found),
         evaluations=rows_of(Job, workspace=found),
-        under_way=jobs.filter(state__in=UNDER_WAY).count(),
+        under_way=jobs.filter(state__in=removal.UNDER_WAY).count(),
         filesets=Fileset.objects.filter(workspace=found, made_by_job=False).count(),
         secrets=Secret.objects.filter(workspace=found, inline=False).count(),
         metrics=StoredMetric.objects.filter(workspace=found).count(),

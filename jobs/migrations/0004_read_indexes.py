@@ -21,4 +21,8 @@ class Migration(migrations.Migration):
             model_name="job",
             index=models.Index(fields=["dialect", "created_at"], name="job_by_dialect"),
         ),
+        migrations.AddIndex(
+            model_name="reply",
+            index=models.Index(fields=["job_uid"], name="private_reply_by_job", condition=models.Q(("private", True))),
+        ),
     ]

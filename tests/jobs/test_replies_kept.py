@@ -11,8 +11,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from assay.jobs.models import Reply, State
+from assay.jobs.recover import tidy
 from assay.jobs.replies import fetch
 from assay.jobs.replies_kept import NotAnExport, Which, export, import_from, prune, stats
+from assay.workspaces import deletion
 from assay.workspaces.models import Workspace
 from tests.jobs.made import job_in
 
@@ -151,3 +153,14 @@ def test_the_command_line(workspace: Workspace, tmp_path: Any, capsys: pytest.Ca
         call_command("replies", "stats", "--workspace", "w-none")
     with pytest.raises(CommandError, match="cannot be unpacked"):
         call_command("replies", "import", __file__)
+
+
+def test_what_a_deleted_job_kept_for_itself_is_tidied_away(workspace: Workspace) -> None:
+    alone = job_in(workspace, "j-alone", uses_cache=False, state=State.COMPLETED)
+    sharing = job_in(workspace, "j-sharing", state=State.COMPLETED)
+    reply(workspace, 1, job=alone.uid, private=True)
+    reply(workspace, 2, job=sharing.uid)
+    deletion.delete(alone)
+    deletion.delete(sharing)
+    tidy()
+    assert [kept.row_index for kept in Reply.objects.all()] == [2]

@@ -25,11 +25,11 @@ LONG = 20_000
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[JudgeProcess]:
-    with JudgeProcess(latency_ms=120) as judge:
+    with JudgeProcess(latency_ms=300) as judge:
         yield judge
 
 
-def submit(site: Site, slow: JudgeProcess, name: str, *, parallelism: int = 2) -> Job:
+def submit(site: Site, slow: JudgeProcess, name: str, *, parallelism: int = 1) -> Job:
     """Return a job that takes some seconds."""
     config = RunConfig(parallelism=parallelism)
     judge = site.judge(STRICT, address=slow.url)
@@ -41,7 +41,7 @@ def address(site: Site, name: str) -> str:
 
 
 def test_a_job_is_watched_from_its_start_to_its_results(tab: Page, site: Site, slow: JudgeProcess) -> None:
-    submit(site, slow, "watched")
+    submit(site, slow, "watched", parallelism=4)
     tab.goto(address(site, "watched"))
     bar = tab.get_by_role("progressbar", name="Progress of watched")
     expect(tab.locator("#job-state")).to_have_text("active")
@@ -65,7 +65,7 @@ def test_a_job_is_watched_from_its_start_to_its_results(tab: Page, site: Site, s
 
 
 def test_a_job_is_paused_changed_and_resumed(tab: Page, site: Site, slow: JudgeProcess) -> None:
-    job = submit(site, slow, "steered", parallelism=1)
+    job = submit(site, slow, "steered")
     tab.goto(address(site, "steered"))
     expect(tab.get_by_role("progressbar")).to_have_attribute("value", re.compile(r"^[1-9]"))
     tab.get_by_role("button", name="Pause").click()
@@ -88,7 +88,7 @@ def test_a_job_is_paused_changed_and_resumed(tab: Page, site: Site, slow: JudgeP
 
 
 def test_a_cancelled_job_keeps_its_rows_until_it_is_deleted(tab: Page, site: Site, slow: JudgeProcess) -> None:
-    job = submit(site, slow, "stopped", parallelism=1)
+    job = submit(site, slow, "stopped")
     tab.goto(address(site, "stopped"))
     expect(tab.get_by_role("progressbar")).to_have_attribute("value", re.compile(r"^[1-9]"))
     tab.get_by_text("Cancel …").click()
@@ -189,3 +189,15 @@ def test_a_link_alone_does_nothing(workspace: Workspace) -> None:
     assert reply.status_code == 405
     job.refresh_from_db()
     assert job.state == State.ACTIVE
+
+
+def test_what_others_use_is_not_deleted_from_under_them(workspace: Workspace) -> None:
+    job = make_job(workspace, "first")
+    make_job(workspace, "second", dataset=job.result_fileset)
+    browser, page = Client(HTTP_HOST="localhost"), f"/admin/evaluations/{workspace.name}/first/delete/"
+    shown = browser.get(page).content.decode()
+    assert "What stands in the way" in shown and "w-one/second" in shown
+    assert "Delete for good" not in shown
+    told = browser.post(page, follow=True).content.decode()
+    assert "is still used by" in told
+    job.refresh_from_db()

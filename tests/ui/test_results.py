@@ -20,12 +20,12 @@ from tests.ui.seeing import Watch, axe
 
 EVIL = "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title='taken over'\">"
 EVIL_ROWS = 60
-WORDS = "river bread chess moon for example because check 3 4".split()
+WORDS = ("river", "bread", "chess", "moon", "for", "example", "because", "check", "3", "4")
 PROMPT = 'You rate answers. Reply with JSON only: {"helpfulness": <0-4>}'
 
 
 def judge_of(url: str) -> LLMJudgeMetric:
-    """Return a judge of two scores that reads only some of its replies: of 2 there is no grade, of 1 no score at all."""
+    """Return a judge of two scores that reads some of its replies only: a 2 has no grade, a 1 no score at all."""
     rubric = [{"label": label, "value": int(label)} for label in ("4", "3")]
     return LLMJudgeMetric(
         model=Model(url=f"{url}/chat/completions", name="assay-stand-in-judge", api_key_secret="judge-key"),
@@ -74,7 +74,7 @@ def slow(site: Site) -> Iterator[Job]:
     with JudgeProcess(latency_ms=400) as judge:
         dataset = FilesetRef(root=f"{site.workspace}/{site.fileset}").with_fragment(FILE)
         job = site.assay().evaluator.submit(
-            judge_of(judge.url), dataset, name="slow", config=RunConfig(parallelism=1, limit_samples=ROWS)
+            site.judge(address=judge.url), dataset, name="slow", config=RunConfig(parallelism=1, limit_samples=ROWS)
         )
         yield job
         job.cancel()
@@ -124,8 +124,11 @@ def test_the_numbers_are_those_of_the_sdk(tab: Page, site: Site, evil: Job) -> N
         expect(percentiles.filter(has_text=f"{share} %")).to_contain_text(number(shares[f"p{share}"]))
     assert axe(tab) == []
 
+    rows = tile(panel, "Rows scored").get_attribute("href") or ""
     bars["3"].get_by_role("link").click()
     assert numbers(tab) == [row for row, value in values(evil, "llm-judge.grade").items() if value == 3]
+    tab.goto(rows)
+    expect(tab.get_by_role("status").filter(has_text="of 60")).to_contain_text(f"{score.count} rows of 60")
 
 
 def test_missing_scores_are_told_by_reason_and_lead_to_their_rows(tab: Page, site: Site, evil: Job) -> None:

@@ -1,5 +1,6 @@
 """Finding rows: what a page of the explorer holds is what a plain look at every row gives, whatever is asked for."""
 
+import html
 import math
 import random
 from collections.abc import Callable, Iterable
@@ -10,8 +11,9 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 
-from assay.jobs.models import Job, RowScore, Shard, ShardState
+from assay.jobs.models import Job, RowBatch, RowScore, Shard, ShardState
 from assay.jobs.packing import pack
 from assay.jobs.stored import to_batch, to_stored
 from assay.ui import row_asked
@@ -24,6 +26,7 @@ from assay_sdk.engine.result import Call, Score, ScoreState
 from assay_sdk.engine.result import RowScore as Judged
 from tests.jobs.made import job_in
 from tests.jobs.sharded import finished
+from tests.jobs.test_v1_doors import made
 
 pytestmark = pytest.mark.django_db
 ROWS, SHARD_ROWS, BATCH_ROWS = 600, 100, 16
@@ -317,3 +320,60 @@ def test_every_value_is_in_one_bar(values: list[float]) -> None:
         if bar.low is not None and bar.high is not None:
             assert bar.rows == sum(bar.low <= value <= bar.high for value in ordered), bar
         assert not math.isnan(bar.low or 0.0)
+
+
+def shown(client: APIClient, job: Job, part: str) -> str:
+    reply = client.get(f"/admin/evaluations/{job.workspace.name}/{job.name}/{part}", follow=True)
+    assert reply.status_code == 200, reply.content
+    return html.unescape(reply.content.decode())
+
+
+def test_a_job_of_tasks_is_shown_with_whoever_was_asked(client: APIClient) -> None:
+    job = made(client)
+    shard = Shard.objects.create(job=job, index=0, start=0, stop=2, state=ShardState.DONE)
+    said = {"choices": [{"message": {"content": "forty-two"}}], "usage": {"total_tokens": 3}}
+    rated = {"choices": [{"message": {"content": "RATING: 4"}}]}
+    asked = {"model": "t", "messages": [{"role": "user", "content": [{"type": "text", "text": "why?"}, {"a": 1}]}]}
+    judging = {"model": "j", "prompt": "Rate it"}
+    calls = [Call(asked, said, 1, 0.1), Call(judging, rated, 1, 0.1)]
+    good = Score("good", 4.0, None, ScoreState.SCORED)
+    none = Score("good", None, None, ScoreState.TRANSPORT, "no reply")
+    rows = [
+        Judged(0, {"q": "why?"}, {"output_text": "forty-two"}, {"qa.good": [good]}, calls),
+        Judged(1, {"q": ["a", None]}, {}, {"qa.good": [none]}, [calls[0], Call(judging, None, 3, 9.0)]),
+    ]
+    batch = to_batch(shard, rows, ["", "qa.good"])
+    batch.save()
+    RowScore.objects.bulk_create(to_stored(job, row, batch) for row in rows)
+    Job.objects.filter(pk=job.pk).update(rows_done=2, rows_failed=1, rows_total=2)
+    assert "2 rows so far" in shown(client, job, "results/")
+    assert "1 row of 2 so far" in shown(client, job, "rows/?state=transport")
+    first, second = shown(client, job, "rows/0/"), shown(client, job, "rows/1/")
+    for text in (
+        "Task qa",
+        "the model that answers",
+        "why?",
+        '{"a": 1}',
+        "qa.good",
+        "Rate it",
+        "RATING: 4",
+        "forty-two",
+    ):
+        assert text in first, text
+    assert "No reply came of it." in second and "no reply" in second
+
+
+def test_scores_of_metrics_that_are_unknown_by_now_can_still_be_read(client: APIClient, job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(metrics=[{"type": "of-old"}])
+    assert "of another version" in shown(client, job, "results/")
+    assert "prompt 49" in shown(client, job, "rows/")
+    page = shown(client, job, "rows/4/")
+    assert "llm-judge.helpfulness" in page and "prompt 4" in page
+
+
+def test_a_row_that_is_lost_is_told_of_beside_its_scores(client: APIClient, job: Job) -> None:
+    RowBatch.objects.all().delete()
+    last = ROWS - 1
+    assert "The whole row cannot be found" in shown(client, job, f"rows/?start={last}")
+    page = shown(client, job, f"rows/{last}/")
+    assert "The whole row cannot be found; its scores are below." in page and "helpfulness" in page
