@@ -19,24 +19,22 @@ COLUMNS = ("mean", "min", "max", "std_dev", "count", "nan_count")
 
 def pretty(value: Any) -> SafeString:
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
+    return format_html('<pre class="code">{}</pre>', text)
 
 
 def score_table(aggregates: dict[str, Any]) -> SafeString:
     """Return the aggregates as a table, one score a line; ``nan_count`` is headed by what it counts."""
     heads = ("score", *COLUMNS[:-1], "unscored")
-    head = format_html_join(
-        "", "<th style='text-align: left; padding-right: 1.5em'>{}</th>", ((text,) for text in heads)
-    )
+    head = format_html_join("", "<th scope='col'>{}</th>", ((text,) for text in heads))
     lines = format_html_join(
         "",
         "<tr>{}</tr>",
         (
-            (format_html_join("", "<td style='padding-right: 1.5em'>{}</td>", ((cell,) for cell in _cells(score))),)
+            (format_html_join("", "<td>{}</td>", ((cell,) for cell in _cells(score))),)
             for score in aggregates.get("scores", [])
         ),
     )
-    return format_html("<table><tr>{}</tr>{}</table>", head, lines)
+    return format_html("<table class='listing'><tr>{}</tr>{}</table>", head, lines)
 
 
 def _cells(score: dict[str, Any]) -> list[str]:

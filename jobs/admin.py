@@ -140,7 +140,7 @@ class JobAdmin(ReadOnly, GuardedAdmin):
     def log(self, job: Job) -> SafeString:
         lines = LogLine.objects.filter(job=job).order_by("-pk")[:LOG_LINES]
         text = "\n".join(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.message}" for line in reversed(lines))
-        return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
+        return format_html('<pre class="code">{}</pre>', text)
 
     # What can be done
 

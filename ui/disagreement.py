@@ -145,7 +145,7 @@ def _labels(seen: Sequence[tuple[int, Any, Any]], labels: Sequence[str]) -> Iter
 
 def _size(couple: Couple) -> tuple[float, int]:
     # A label that the rubric lacks is wrong by no known number of steps: after those that are.
-    return -abs(couple.apart) if couple.apart is not None else 0.0, couple.row
+    return abs(couple.apart) if couple.apart is not None else 0.0, couple.row
 
 
 def _spreads(couples: Sequence[Couple], categories: Sequence[Rating] | None) -> tuple[Spread, Spread, Spread]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from assay.platform.errors import Refusal
+from assay.platform.errors import NotFound, Refusal
 
 P = ParamSpec("P")
 Crumb = tuple[str, str]
@@ -29,6 +29,8 @@ def page(
     @wraps(view)
     def shown(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
+            if any(isinstance(part, str) and "\x00" in part for part in kwargs.values()):
+                raise NotFound("Nothing has such a name.")  # and Postgres takes none
             return view(request, *args, **kwargs)
         except Refusal as refusal:
             return refused(request, refusal)

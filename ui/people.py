@@ -173,7 +173,7 @@ def _matrix(found: Disagreement, chosen: Chosen) -> dict[str, Any]:
     categories: Sequence[Rating] = agreement.categories
     most = max(map(max, agreement.confusion), default=0) or 1
     lines = []
-    for human, counts in zip(categories, agreement.confusion, strict=True):
+    for human, counts in zip(categories, zip(*agreement.confusion), strict=True):
         fields = [
             {
                 "rows": rows,

@@ -124,7 +124,9 @@ class Links(HTMLParser):
                 (self.inside if value.startswith("#") else self.outside).add(value)
 
 
-def test_the_page_shows_every_operation_and_fetches_nothing_from_elsewhere(client: APIClient, document: dict[str, Any]) -> None:
+def test_the_page_shows_every_operation_and_fetches_nothing_from_elsewhere(
+    client: APIClient, document: dict[str, Any]
+) -> None:
     reply = client.get("/docs")
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
     text = reply.content.decode()

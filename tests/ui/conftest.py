@@ -13,17 +13,25 @@ from tests.ui.seeing import CHROMIUM, FLAGS, Watch
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> str:
     if not CHROMIUM:
         pytest.skip("not run: no chromium is installed (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    return CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    # While Playwright is there an event loop runs in this thread, which Django takes for a reason not to ask the
+    # database, and asyncio for one not to start another: so it goes with the file that wanted it.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        found = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield found
         found.close()
 
 
 @pytest.fixture(scope="session")
-def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A platform with something in it (``seeds.py``); tests may add to it, and take away only what they added."""
     folder: Path = tmp_path_factory.mktemp("ui")
     with JudgeProcess(latency_ms=5) as judge, PlatformProcess(folder / "data") as platform:

@@ -26,6 +26,12 @@ PLACES: dict[str, Place] = {
     "compare": lambda site: f"/admin/compare/?workspace={site.workspace}&job={site.strict}&job={site.kind}",
     "filesets": lambda site: "/admin/filesets/",
     "fileset": lambda site: f"/admin/filesets/{site.workspace}/{site.fileset}/",
+    "fileset-preview": lambda site: f"/admin/filesets/{site.workspace}/{site.fileset}/preview/?file={site.file}",
+    "fileset-new": lambda site: "/admin/filesets/new/",
+    "secret": lambda site: f"/admin/secrets/{site.workspace}/judge-key/",
+    "workspace": lambda site: f"/admin/workspaces/{site.workspace}/",
+    "workspace-delete": lambda site: f"/admin/workspaces/{site.workspace}/delete/",
+    "job-delete": lambda site: of_job(site, site.strict, "delete/"),
     "secrets": lambda site: "/admin/secrets/",
     "workspaces": lambda site: "/admin/workspaces/",
 }

@@ -1,8 +1,6 @@
 """Pages of filesets, secrets and workspaces without a browser: who may what, and how much they ask of the database."""
 
 import io
-import os
-from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -21,16 +19,6 @@ from tests.hub.server import Hub
 from tests.things import make_fileset, make_job, make_secret
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="session", autouse=True)
-def beside_a_browser() -> Iterator[None]:
-    """Playwright's event loop, once begun, stays; Django would take it for a reason not to ask the database."""
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    yield
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
