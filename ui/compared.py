@@ -116,7 +116,7 @@ def comparison_with(jobs: Sequence[Job], score: str, baseline: str, *, changed: 
 def _compared(rows: tuple[RowsAsOf, ...], score: str, baseline: str, changed: int) -> Comparison:
     jobs = [each.job() for each in rows]
     return comparison_of(
-        jobs, score=score, test="auto", baseline=jobs[0].name, resamples=RESAMPLES, seed=0, changed=changed
+        jobs, score=score, test="auto", baseline=baseline, resamples=RESAMPLES, seed=0, changed=changed
     )
 
 

@@ -61,6 +61,8 @@ class Disagreement:
     judge: Spread
     people: Spread
     apart: Spread
+    ends: tuple[float, float] | None
+    """Between which values people's ratings lie; None for labels."""
     differ: int
     """Rows on which they do not say the same; on ``above`` of them the judge is higher, on ``below`` lower."""
     above: int
@@ -113,6 +115,7 @@ def _read(job: Job, column: str, score: JobScore, resamples: int, seed: int) -> 
         judge=judge,
         people=people,
         apart=apart,
+        ends=None if labelled else _ends([float(couple.people) for couple in couples]),
         differ=len(differing),
         above=sum((couple.apart or 0) > 0 for couple in differing),
         below=sum((couple.apart or 0) < 0 for couple in differing),
@@ -145,12 +148,12 @@ def _labels(seen: Sequence[tuple[int, Any, Any]], labels: Sequence[str]) -> Iter
 
 def _size(couple: Couple) -> tuple[float, int]:
     # A label that the rubric lacks is wrong by no known number of steps: after those that are.
-    return abs(couple.apart) if couple.apart is not None else 0.0, couple.row
+    return -abs(couple.apart) if couple.apart is not None else 0.0, couple.row
 
 
 def _spreads(couples: Sequence[Couple], categories: Sequence[Rating] | None) -> tuple[Spread, Spread, Spread]:
     """Return how the judge's ratings are spread, people's, and the differences; ``categories`` of labels."""
-    steps = [couple.apart for couple in couples if couple.apart is not None]
+    steps = [couple.apart for couple in couples if couple.apart is not None and math.isfinite(couple.apart)]
     if categories is not None:
         judged = of_labels([str(each) for each in categories], [str(couple.judge) for couple in couples])
         rated = of_labels(judged.labels, [str(couple.people) for couple in couples])
@@ -171,6 +174,10 @@ def _marks(couples: Sequence[Couple]) -> tuple[list[Mark], bool]:
     for place, couple in zip(places, couples, strict=True):
         first.setdefault(place, couple.row)
     return [Mark(*place, rows[place], first[place]) for place in sorted(rows)], gathered
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float] | None:
+    return (min(values), max(values)) if values else None
 
 
 def _squared(values: Sequence[float]) -> list[float]:

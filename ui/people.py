@@ -17,7 +17,7 @@ from assay.ui.charts import Chart, bars, points
 from assay.ui.disagreement import MOST_CATEGORIES, Couple, Disagreement, Rating, disagreement_of
 from assay.ui.door import show
 from assay.ui.rating_columns import Columns, columns_in, namesake
-from assay.ui.readings import headline, readings
+from assay.ui.readings import beyond, headline, readings
 from assay.ui.rows_shown import glances
 from assay.ui.scales import Scale, scales_of
 from assay.ui.spreads import MINUS, Spread, minus, signed
@@ -120,6 +120,7 @@ def _shown(job: Job, found: Disagreement, chosen: Chosen) -> dict[str, Any]:
         "agreement": agreement,
         "headline": headline(found, chosen.scale),
         "readings": readings(found, chosen.scale),
+        "beyond": beyond(found, chosen.scale),
         "scatter": None if found.labelled or not agreement.n else _scatter(job, found, chosen),
         "matrix": _matrix(found, chosen) if 0 < len(agreement.categories) <= MOST_CATEGORIES else None,
         "panels": _panels(found) if agreement.n else [],
@@ -173,7 +174,7 @@ def _matrix(found: Disagreement, chosen: Chosen) -> dict[str, Any]:
     categories: Sequence[Rating] = agreement.categories
     most = max(map(max, agreement.confusion), default=0) or 1
     lines = []
-    for human, counts in zip(categories, zip(*agreement.confusion), strict=True):
+    for human, counts in zip(categories, agreement.confusion, strict=True):
         fields = [
             {
                 "rows": rows,

@@ -81,6 +81,19 @@ def headline(found: Disagreement, scale: Scale) -> str:
     return " ".join(part for part in said if part)
 
 
+def beyond(found: Disagreement, scale: Scale) -> str:
+    """Return a warning if people rate on a longer scale than the judge's; nothing if they do not."""
+    if found.ends is None or scale.bounds is None:
+        return ""
+    (low, high), (least, most) = found.ends, scale.bounds
+    if least <= low and high <= most:
+        return ""
+    return (
+        f"People's ratings lie between {minus(low)} and {minus(high)}, the judge's scale goes from {minus(least)} to "
+        f"{minus(most)}. If these are two scales, only the correlations mean something."
+    )
+
+
 def _order(agreement: Agreement) -> str:
     spearman = agreement.statistics.get("spearman")
     if spearman is None or spearman.value is None:

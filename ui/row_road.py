@@ -179,7 +179,7 @@ class Road:
         rows = [
             row for rows in self._chosen(column.by_row(self.bounds, -1, forwards=True), ROWS_AT_ONCE) for row in rows
         ]
-        ranked = sorted((rank(row.number, 0.0), row) for row in rows)
+        ranked = sorted((rank(row.number, sort.value(row.scores)), row) for row in rows)
         if not place.forwards:
             ranked.reverse()
         start = None if place.row is None else rank(place.row, place.value)

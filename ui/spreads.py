@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from assay.ui.templatetags.figures import number
 
 MOST_BARS = 21
+STEPS = (1, 2, 4, 5, 10, 20)
+"""Of scales, as parts of one."""
+HUGE, TINY = 1e12, 1e-300
 BINS = 20
 """About so many; their edges are round numbers."""
 MINUS = "\N{MINUS SIGN}"
@@ -75,14 +78,19 @@ def minus(value: float | None) -> str:
 
 def brief(value: float | None, digits: int = 2) -> str:
     """Return a number in so few digits as a sentence takes."""
+    if value is not None and abs(value) >= HUGE:
+        return f"{value:.{digits}g}".replace("-", MINUS)
     return minus(None if value is None else float(f"{value:.{digits}g}"))
 
 
 def _places(values: Sequence[float], low: float, high: float) -> list[float]:
-    """Return a bar's value for each; none if they are too many."""
-    if high - low < MOST_BARS and all(value.is_integer() for value in values) and low.is_integer():
-        return [low + step for step in range(math.floor(high - low) + 1)]
-    return list(values) if len(values) <= MOST_BARS else []
+    """Return the steps of a scale on which all values lie; none if there is none, or it is long."""
+    for per_unit in STEPS:
+        scaled = [value * per_unit for value in (low, high, *values)]
+        if (high - low) * per_unit < MOST_BARS and all(value == round(value) for value in scaled):
+            first, last = round(low * per_unit), round(high * per_unit)
+            return [step / per_unit for step in range(first, last + 1)]
+    return list(values) if len(values) == 1 else []
 
 
 def _edges(low: float, high: float, *, middle: bool) -> list[float]:
@@ -90,6 +98,8 @@ def _edges(low: float, high: float, *, middle: bool) -> list[float]:
 
     With ``middle`` one bin lies around zero.
     """
+    if high / BINS - low / BINS < TINY:
+        return [low, high]
     width = _round_up(high / BINS - low / BINS)
     shift = 0.5 if middle else 0.0
     first, last = math.floor(low / width + shift), math.ceil(high / width + shift)

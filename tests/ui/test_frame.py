@@ -1,31 +1,43 @@
-"""What holds on every page: its policy, no request to elsewhere, nothing serious for axe-core, in light and in dark."""
+"""What holds on every page: its policy, no request to elsewhere, nothing serious for axe-core, no page too wide.
+
+In dark on a phone; with ``ASSAY_UI=full`` also in light on a screen, which the tests of the pages look at as well.
+"""
+
+import os
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.ui.places import PLACES, TABLES
 from tests.ui.seeds import Site
 from tests.ui.seeing import Watch, axe
 
 PAGES = {**PLACES, **TABLES}
+LOOKS = {"dark-phone": ("dark", 390), "light-screen": ("light", 1280)}
+
+
+@pytest.fixture(scope="module", params=LOOKS if os.environ.get("ASSAY_UI") == "full" else ["dark-phone"])
+def look(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[BrowserContext]:
+    scheme, width = LOOKS[request.param]
+    context = browser.new_context(base_url=site.url, color_scheme=scheme, viewport={"width": width, "height": 850})
+    yield context
+    context.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_sound_in_light_and_dark_and_on_a_phone(browser: Browser, site: Site, name: str) -> None:
-    for scheme, width in (("light", 1280), ("dark", 390)):
-        context = browser.new_context(base_url=site.url, color_scheme=scheme, viewport={"width": width, "height": 850})
-        tab = context.new_page()
-        watch = Watch(tab, site.url)
-        reply = tab.goto(PAGES[name](site))
-        assert reply is not None and reply.status == 200
-        policy = reply.headers["content-security-policy"]
-        assert "unsafe" not in policy and "default-src 'none'" in policy
-        tab.wait_for_load_state("networkidle")
-        assert axe(tab) == [], (scheme, width)
-        wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"the page is {wide} px wider than a window of {width} px"
-        assert not watch.troubles
-        context.close()
+def test_a_page_is_sound(look: BrowserContext, site: Site, name: str) -> None:
+    tab = look.new_page()
+    watch = Watch(tab, site.url)
+    reply = tab.goto(PAGES[name](site), wait_until="networkidle")
+    assert reply is not None and reply.status == 200
+    policy = reply.headers["content-security-policy"]
+    assert "unsafe" not in policy and "default-src 'none'" in policy
+    assert axe(tab) == []
+    wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"the page is {wide} px wider than its window"
+    assert not watch.troubles
+    tab.close()
 
 
 def test_the_menu_is_reached_and_opened_by_keyboard_on_a_phone(tab: Page) -> None:
