@@ -16,7 +16,7 @@ from assay.ui.door import show
 from assay.ui.score_figures import figures_of, known_figures
 
 MANY_ROWS = 20_000
-SECONDS, SECONDS_MANY = 4, 15
+SECONDS, SECONDS_MANY = 2, 15
 """Between two looks at the rows so far; of many rows they take a while to fold."""
 EXPORTS = {
     Format.JSONL: "whole rows: item, requests, replies, scores",

@@ -9,7 +9,7 @@ import math
 import zlib
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -40,9 +40,10 @@ class Run:
     rows: Sequence[int]
 
     @classmethod
-    def of(cls, ranked: Iterable[Ranked]) -> "Run":
-        ordered = sorted(ranked)
-        return cls(array("d", [value for value, _ in ordered]), array("q", [row for _, row in ordered]))
+    def of(cls, values: Sequence[float], rows: Sequence[int]) -> "Run":
+        """Sort the values of rows that are given in their order."""
+        order = sorted(range(len(rows)), key=values.__getitem__)
+        return cls(array("d", [values[place] for place in order]), array("q", [rows[place] for place in order]))
 
     def span(self, bounds: Bounds) -> tuple[int, int]:
         """Return the place of the first value within the bounds, and the one after the last."""
@@ -116,8 +117,9 @@ def _sections(job: Job) -> list[Section]:
 def _loose(job: Job, score: JobScore, section: Section) -> Run:
     """Return a shard's values from its row scores."""
     stored = stored_rows(job, "scores", start=section.start, stop=section.stop)
-    values = ((score.value(scores), index) for index, scores in stored)
-    return Run.of((value, index) for value, index in values if value is not None and math.isfinite(value))
+    valued = [(value, row) for row, scores in stored if (value := score.value(scores)) is not None]
+    finite = [(value, row) for value, row in valued if math.isfinite(value)]
+    return Run.of([value for value, _ in finite], [row for _, row in finite])
 
 
 def _read(job: Job, score: JobScore, packed: list[Section]) -> Iterator[tuple[int, Run]]:
@@ -165,4 +167,4 @@ def _unfolded(score: JobScore, section: Section, folded: Buffer, unscored: Unsco
         read = zip(indexes[first:stop], texts[first:stop], strict=True)
         without = {index for index, text in read if score.value(orjson.loads(text)) is None}
     scored = [row for row in rows if row not in without] if without else rows
-    return Run.of(zip(values, scored, strict=True)) if len(scored) == len(values) else None
+    return Run.of(values, scored) if len(scored) == len(values) else None

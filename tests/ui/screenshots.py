@@ -1,5 +1,8 @@
 """``python -m tests.ui.screenshots FOLDER``: a picture of every page, in light, in dark and on a phone."""
 
+import csv
+import io
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -9,9 +12,12 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.judge import JudgeProcess
 from tests.platform_process import PlatformProcess
 from tests.ui.places import PLACES, TABLES
-from tests.ui.seeds import Site, seed
+from tests.ui.seeds import STRICT, Site, seed
 from tests.ui.seeing import CHROMIUM, FLAGS, Watch
 
+SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "data" / "helpfulness.jsonl"
+PROMPTS = (STRICT.replace("strictly", "like a strict teacher"), STRICT.replace("strictly", "like a generous teacher"))
+"""The stand-in judge listens to the tone."""
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
 
 
@@ -27,11 +33,21 @@ def main(folder: Path) -> int:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        site = seed(platform.url, judge.url)
+        site = seed(platform.url, judge.url, table=sample(), prompts=PROMPTS)
         troubles = [trouble for look in LOOKS for trouble in _take(browser, site, look, folder)]
         browser.close()
     print(*troubles, f"{len(list(folder.glob('*.png')))} pictures in {folder}", sep="\n")
     return len(troubles)
+
+
+def sample() -> str:
+    """Return the demo's dataset as a CSV file."""
+    rows = [json.loads(line) for line in SAMPLE.read_text().splitlines()]
+    text = io.StringIO()
+    table = csv.DictWriter(text, fieldnames=list(rows[0]), extrasaction="ignore")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
 
 
 def _take(browser: Browser, site: Site, look: str, folder: Path) -> list[str]:

@@ -67,19 +67,19 @@ def answers(rows: int = ROWS) -> str:
     return text.getvalue()
 
 
-def seed(url: str, judge_url: str) -> Site:
-    """Fill an empty platform, and return once every evaluation has come to rest."""
+def seed(url: str, judge_url: str, *, table: str = "", prompts: tuple[str, str] = (STRICT, KIND)) -> Site:
+    """Fill an empty platform, with ``table`` in the place of ``answers``; return once every evaluation has ended."""
     site = Site(url, judge_url)
     everywhere = Assay(url)
     everywhere.workspaces.create(WORKSPACE, description="Answers of a support bot")
     assay = site.assay()
     assay.secrets.create("judge-key", "not-needed-by-the-stand-in")
     assay.files.filesets.create(FILESET, description="Answers, with people's ratings")
-    assay.files.upload(FILESET, answers().encode(), path=FILE)
+    assay.files.upload(FILESET, (table or answers()).encode(), path=FILE)
     config = RunConfig(parallelism=8)
     jobs = [
-        assay.evaluator.submit(site.judge(STRICT), site.dataset(), name=site.strict, config=config),
-        assay.evaluator.submit(site.judge(KIND), site.dataset(), name=site.kind, config=config),
+        assay.evaluator.submit(site.judge(prompts[0]), site.dataset(), name=site.strict, config=config),
+        assay.evaluator.submit(site.judge(prompts[1]), site.dataset(), name=site.kind, config=config),
     ]
     for job in jobs:
         job.wait(timeout=120)

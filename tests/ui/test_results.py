@@ -5,7 +5,7 @@ import io
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -84,10 +84,10 @@ def page_of(site: Site, name: str, part: str) -> str:
     return f"/admin/evaluations/{site.workspace}/{name}/{part}"
 
 
-def numbers(tab: Page) -> list[int]:
-    """Return the rows in the list, in their order."""
+def shows(tab: Page, rows: Iterable[int]) -> None:
+    """Check that the list comes to hold these rows, in this order."""
     links = tab.get_by_role("region", name="Table of rows").locator("tbody th a")
-    return [int(text.replace(",", "")) for text in links.all_inner_texts()]
+    expect(links).to_have_text([number(row) for row in rows])
 
 
 def values(job: Job, score: str = "llm-judge.helpfulness") -> dict[int, float | None]:
@@ -126,7 +126,7 @@ def test_the_numbers_are_those_of_the_sdk(tab: Page, site: Site, evil: Job) -> N
 
     rows = tile(panel, "Rows scored").get_attribute("href") or ""
     bars["3"].get_by_role("link").click()
-    assert numbers(tab) == [row for row, value in values(evil, "llm-judge.grade").items() if value == 3]
+    shows(tab, [row for row, value in values(evil, "llm-judge.grade").items() if value == 3])
     tab.goto(rows)
     expect(tab.get_by_role("status").filter(has_text="of 60")).to_contain_text(f"{score.count} rows of 60")
 
@@ -141,14 +141,14 @@ def test_missing_scores_are_told_by_reason_and_lead_to_their_rows(tab: Page, sit
     assert told.locator("td.right").all_inner_texts() == [str(count) for count in lost]
     told.get_by_role("link", name="unparseable").click()
     expect(tab.get_by_label("Show", exact=True)).to_have_value("unparseable")
-    assert numbers(tab) == [row.index for row in evil.result().unscored][:50]
+    shows(tab, [row.index for row in evil.result().unscored][:50])
 
 
 def test_rows_are_filtered_sorted_and_searched(tab: Page, site: Site, evil: Job) -> None:
     tab.goto(page_of(site, evil.name, "rows/"))
-    assert numbers(tab) == list(range(50))
+    shows(tab, range(50))
     tab.get_by_role("link", name="Next").click()
-    assert numbers(tab) == list(range(50, EVIL_ROWS))
+    shows(tab, range(50, EVIL_ROWS))
     assert tab.title().startswith("Rows")
 
     tab.get_by_label("Score", exact=True).select_option("helpfulness")
@@ -159,17 +159,17 @@ def test_rows_are_filtered_sorted_and_searched(tab: Page, site: Site, evil: Job)
     wanted = {row: value for row, value in values(evil).items() if value in {2, 3}}
     assert 0 < len(wanted) < 50
     expect(tab.get_by_role("status").filter(has_text="of 60")).to_contain_text(f"{len(wanted)} rows of 60")
-    assert numbers(tab) == sorted(wanted, key=lambda row: (wanted[row] or 0, row), reverse=True)
+    ordered = sorted(wanted, key=lambda row: (wanted[row] or 0, row), reverse=True)
+    shows(tab, ordered)
     expect(tab.get_by_role("columnheader", name="helpfulness")).to_have_attribute("aria-sort", "descending")
     shared = tab.url
 
     tab.get_by_role("link", name="Clear").click()
     tab.get_by_label("Text in item or reply").fill("onerror=\"document.title='TAKEN over'\"> 17")
     tab.keyboard.press("Enter")
-    expect(tab.get_by_role("link", name="Row 17")).to_be_visible()
-    assert numbers(tab) == [17]
+    shows(tab, [17])
     tab.goto(shared)
-    assert set(numbers(tab)) == set(wanted)
+    shows(tab, ordered)
 
     tab.get_by_label("from", exact=True).fill("high")
     tab.get_by_role("button", name="Show rows").click()
@@ -237,7 +237,7 @@ def test_an_evaluation_under_way_shows_its_rows_so_far_and_notices_its_end(tab: 
     expect(canvas).not_to_have_attribute("aria-label", before or "")
     expect(tab.get_by_role("table", name="Rows by helpfulness")).to_be_visible()  # it stays open
     tab.goto(page_of(site, slow.name, "rows/"))
-    assert numbers(tab)[:1] == [0]
+    expect(tab.get_by_role("link", name="Row 0", exact=True)).to_be_visible()
     tab.goto(page_of(site, slow.name, "results/"))
     slow.cancel()
     expect(tab.get_by_text("The evaluation did not complete: these are")).to_be_visible()

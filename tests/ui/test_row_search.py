@@ -111,7 +111,9 @@ def walk(job: Job, wanted: Wanted, *, limit: int = 97, back: bool = False, secon
     """Return the rows of all pages from the first one on, or from the last one back; none may come twice."""
     place: Place | None = Place(not back)
     found: list[int] = []
-    while place is not None:
+    for _ in range(2 * ROWS):
+        if place is None:
+            break
         page = find(job, wanted, place, limit=limit, seconds=seconds)
         assert len(page.rows) <= limit and set(page.lines) == set(numbers(page))
         place = page.previous if back else page.next
@@ -119,6 +121,7 @@ def walk(job: Job, wanted: Wanted, *, limit: int = 97, back: bool = False, secon
         if back and place is None:  # the beginning is a whole page again
             rows = [number for number in rows if number not in found]
         found = rows + found if back else found + rows
+    assert place is None, "the pages have no end"
     assert len(found) == len(set(found))
     return found
 
@@ -220,10 +223,7 @@ def test_rows_that_land_meanwhile_shift_nothing(workspace: Workspace) -> None:
 
 def test_a_page_at_any_depth_takes_few_queries(workspace: Workspace) -> None:
     def asked(job: Job, wanted: Wanted, place: Place) -> int:
-        find(job, wanted, place)
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             find(job, wanted, place)
         return len(queries)
 
@@ -239,6 +239,7 @@ def test_a_page_at_any_depth_takes_few_queries(workspace: Workspace) -> None:
         (Wanted(label=(tone, "good")), Place(True, 900)),
         (Wanted(score=helpfulness, low=1.0, high=1.0, sort=tone), Place()),
     ):
+        assert asked(job, wanted, place) <= 12, "the first time, the values of twelve shards are read together"
         assert asked(job, wanted, place) <= 5, wanted
 
 

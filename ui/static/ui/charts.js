@@ -82,6 +82,7 @@ function points(chart) {
         {
           label: chart.name || "",
           data: chart.points,
+          clip: false, // points at the ends of the scale are whole
           backgroundColor: colour("first") + "99",
           borderColor: colour("first"),
           pointRadius: chart.points.map((point) => 3 + 11 * Math.sqrt((point.n - 1) / Math.max(1, most - 1))),
