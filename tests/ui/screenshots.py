@@ -1,4 +1,7 @@
-"""``python -m tests.ui.screenshots FOLDER``: a picture of every page, in light, in dark and on a phone."""
+"""``python -m tests.ui.screenshots FOLDER``: a picture of every page, in light, in dark and on a phone.
+
+The three that stand in the README are made anew in ``docs/images`` as well.
+"""
 
 import csv
 import io
@@ -18,6 +21,8 @@ from tests.ui.seeing import CHROMIUM, FLAGS, Watch
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "data" / "helpfulness.jsonl"
 PROMPTS = (STRICT.replace("strictly", "like a strict teacher"), STRICT.replace("strictly", "like a generous teacher"))
 """The stand-in judge listens to the tone."""
+IMAGES = Path("docs", "images")
+IN_README = ("clone", "people", "compare")
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
 
 
@@ -59,6 +64,9 @@ def _take(browser: Browser, site: Site, look: str, folder: Path) -> list[str]:
         watch = Watch(tab, site.url)
         tab.goto(place(site), wait_until="networkidle")
         tab.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+        if look == "light" and name in IN_README:
+            IMAGES.mkdir(exist_ok=True)
+            tab.screenshot(path=IMAGES / f"{name}.png")
         troubles += [f"{name} ({look}): {trouble}" for trouble in watch.troubles]
         tab.close()
     context.close()
