@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.judge import JudgeProcess
 from tests.platform_process import PlatformProcess
@@ -15,7 +15,7 @@ from tests.ui.seeing import CHROMIUM, FLAGS, Watch
 @pytest.fixture(scope="session")
 def chromium() -> str:
     if not CHROMIUM:
-        pytest.skip("not run: no chromium is installed (Debian: apt-get install chromium)")
+        pytest.skip("not run: no chromium is installed (Debian: apt-get install chromium-headless-shell)")
     return CHROMIUM
 
 
@@ -38,13 +38,20 @@ def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         yield seed(platform.url, judge.url)
 
 
-@pytest.fixture
-def tab(browser: Browser, site: Site) -> Iterator[Page]:
-    """A tab of a browser of its own; afterwards, nothing may have gone wrong in it, and nothing left this machine."""
+@pytest.fixture(scope="module")
+def screen(browser: Browser, site: Site) -> Iterator[BrowserContext]:
     context = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(10_000)
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def tab(screen: BrowserContext, site: Site) -> Iterator[Page]:
+    """A tab of a browser; afterwards, nothing may have gone wrong in it, and nothing left this machine."""
+    page = screen.new_page()
     watch = Watch(page, site.url)
     yield page
-    context.close()
+    page.close()
+    screen.clear_cookies()
     assert not watch.troubles, watch.troubles

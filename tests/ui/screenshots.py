@@ -29,7 +29,7 @@ LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 39
 def main(folder: Path) -> int:
     """Take the pictures, and return how many pages had troubles."""
     if not CHROMIUM:
-        raise SystemExit("no chromium is installed (Debian: apt-get install chromium)")
+        raise SystemExit("no chromium is installed (Debian: apt-get install chromium-headless-shell)")
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as data,

@@ -1,11 +1,10 @@
 """Evaluations against each other, in a browser: the difference is the SDK's, and prompts differ word by word."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from assay_sdk import FilesetRef, InferenceParams, Job
 from tests.ui.seeds import STRICT, Site, answers
-from tests.ui.seeing import Watch, axe
 
 GENEROUS = STRICT.replace("strictly", "like a generous and encouraging teacher")
 
@@ -121,20 +120,3 @@ def test_three_are_each_held_against_the_baseline(tab: Page, site: Site, generou
     holm = [each.p_holm for each in found.differences]
     expected = ["–" if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}" for p in holm]
     assert [line.locator("td").last.inner_text() for line in lines.all()] == expected
-
-
-def test_the_page_is_sound_in_light_and_dark_and_on_a_phone(browser: Browser, site: Site, generous: Job) -> None:
-    for scheme, width in (("light", 1280), ("dark", 390)):
-        context = browser.new_context(base_url=site.url, color_scheme=scheme, viewport={"width": width, "height": 850})
-        tab = context.new_page()
-        watch = Watch(tab, site.url)
-        for address in (page_of(site, site.strict, generous.name), page_of(site, site.strict)):
-            tab.goto(address)
-            if "generous" in address:
-                expect(tab.get_by_role("heading", name="Each by itself")).to_be_visible()
-                expect(tab.get_by_role("heading", name="Row by row")).to_be_visible()
-            assert axe(tab) == [], (scheme, width)
-            wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, f"the page is {wide} px wider than a window of {width} px"
-        assert not watch.troubles
-        context.close()

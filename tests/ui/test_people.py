@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from assay_sdk import Agreement, FilesetRef, Job, JSONScoreParser, LLMJudgeMetric, RubricScore
 from assay_sdk.engine.scores import RubricItem
 from assay_sdk.engine.statistic import Statistic
 from tests.ui.seeds import Site
-from tests.ui.seeing import Watch, axe
+from tests.ui.seeing import axe
 
 LABELS = ("poor", "fair", "good")
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "data" / "helpfulness.jsonl"
@@ -151,17 +151,3 @@ def test_labels_are_held_against_labels(tab: Page, site: Site, graded: Job) -> N
 def test_an_evaluation_without_rows_says_what_to_wait_for(tab: Page, site: Site) -> None:
     tab.goto(page_of(site, site.failed))
     expect(tab.get_by_role("heading", name="No row is judged yet")).to_be_visible()
-
-
-def test_the_page_is_sound_in_light_and_dark_and_on_a_phone(browser: Browser, site: Site, graded: Job) -> None:
-    for scheme, width, job in (("light", 1280, site.strict), ("dark", 390, graded.name)):
-        context = browser.new_context(base_url=site.url, color_scheme=scheme, viewport={"width": width, "height": 850})
-        tab = context.new_page()
-        watch = Watch(tab, site.url)
-        tab.goto(page_of(site, job))
-        expect(tab.get_by_role("heading", name="How well they agree")).to_be_visible()
-        assert axe(tab) == [], (scheme, width)
-        wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"the page is {wide} px wider than a window of {width} px"
-        assert not watch.troubles
-        context.close()
