@@ -34,7 +34,7 @@ demo: install  ## run the sample evaluation, then serve (ONCE=1: end after it)
 	$(BIN)/python examples/demo.py --host $(HOST) --port $(PORT) --data-dir $(DATA) $(if $(ONCE),--once)
 
 test: $(DEV_STAMP)  ## run the whole test suite
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 chaos: $(DEV_STAMP)  ## kill the platform's parts, many times more than make test does
 	ASSAY_CHAOS=full $(BIN)/python -m pytest tests/chaos -rP

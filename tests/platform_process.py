@@ -1,12 +1,15 @@
 """The composed platform as a process of its own, for tests that need the real thing."""
 
+import atexit
 import contextlib
+import functools
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -32,16 +35,33 @@ def bare_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
 
 
-class PlatformProcess:
-    """``manage.py serve`` over a data folder of the test; a context manager that ends every process it started."""
+@functools.cache
+def prepared_data() -> Path:
+    """Return a data folder whose database is migrated and empty, made once a process: a second less for each start."""
+    folder = tempfile.mkdtemp(prefix="assay-prepared-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    prepare = [sys.executable, "manage.py", "prepare", "--data-dir", folder]
+    env = {**bare_environment(), "ASSAY_DATA_DIR": folder}
+    subprocess.run(prepare, cwd=ROOT, env=env, check=True, timeout=90)
+    shutil.rmtree(Path(folder, "keys"), ignore_errors=True)
+    return Path(folder)
 
-    def __init__(self, data_dir: Path, *, workers: int = 1, **env: str) -> None:
+
+class PlatformProcess:
+    """``manage.py serve`` over a data folder of the test; a context manager that ends every process it started.
+
+    ``prepared``: it is not this platform's first start, which migrates the database.
+    """
+
+    def __init__(self, data_dir: Path, *, workers: int = 1, prepared: bool = True, **env: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data_dir = data_dir
         self.argv = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--data-dir", str(data_dir)]
         self.argv += ["--workers", str(workers)]
         self.env = {**bare_environment(), "ASSAY_AUTH": "off", **env}
+        if prepared and not data_dir.exists() and "ASSAY_DATABASE_URL" not in self.env:
+            shutil.copytree(prepared_data(), data_dir)
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._groups: list[int] = []

@@ -15,8 +15,8 @@ from tests.postgres_process import PostgresProcess
 from tests.rest import TERMINAL
 from tests.team_process import TeamProcess
 
-SECONDS = 300 if FULL else 14
-PAUSES = (5.0, 40.0) if FULL else (3.0, 6.0)
+SECONDS = 300 if FULL else 10
+PAUSES = (5.0, 40.0) if FULL else (2.5, 4.0)
 """Between two restarts, in seconds: drawn between these."""
 LATENCY_MS = 100
 PARALLELISM = 8

@@ -23,7 +23,7 @@ WAIT = (
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    with PlatformProcess(tmp_path_factory.mktemp("serve") / "data") as running:
+    with PlatformProcess(tmp_path_factory.mktemp("serve") / "data", prepared=False) as running:
         until(lambda: running.children(WORKER))
         yield running
 
