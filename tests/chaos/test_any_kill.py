@@ -19,7 +19,7 @@ from tests.platform_process import PlatformProcess
 from tests.process_tree import command, kill_all
 from tests.team_process import TeamProcess
 
-KILLS = 200 if FULL else 10
+KILLS = 200 if FULL else 6
 PAUSES = (0.2, 3.0) if FULL else (0.2, 2.0)
 """Seconds between two kills, drawn between these."""
 STUCK = 30.0

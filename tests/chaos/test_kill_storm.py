@@ -18,7 +18,7 @@ from tests.team_process import TeamProcess
 ROWS = 2000 if FULL else 300
 PARALLELISM = 16
 LATENCY_MS = 100
-KILLS = {"worker": 20, "web": 2, "broker": 2} if FULL else {"worker": 3, "web": 1, "broker": 1}
+KILLS = {"worker": 20, "web": 2, "broker": 2} if FULL else {"worker": 2, "web": 1, "broker": 1}
 COST = 2 * PARALLELISM
 """Calls that a worker's death may cost: those in flight, and as many that a window of 100 ms brings."""
 SIDE_ROWS = 5

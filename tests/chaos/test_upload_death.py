@@ -34,7 +34,7 @@ WEB = f"{HF}/datasets/chaos/uploads"
 FILES = "/apis/files/v2/workspaces/chaos/filesets/uploads"
 
 FULL = os.environ.get("ASSAY_CHAOS") == "full"
-KILLS = {"sqlite": 20, "postgresql": 20} if FULL else {"sqlite": 3}
+KILLS = {"sqlite": 20, "postgresql": 20} if FULL else {"sqlite": 2}
 SEED = int(os.environ.get("ASSAY_CHAOS_SEED") or secrets.randbelow(10**6))
 FORMS = ("small files", "large file")
 PHASES = {"upload": (0.0, 1.1), "commit": (0.5, 1.2)}

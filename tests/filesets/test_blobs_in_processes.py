@@ -23,7 +23,7 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 """
 PUT = """
-for round in range(100):
+for round in range(40):
     blob = blobs.put(io.BytesIO(b"contested"))
     assert blobs.path(blob).read_bytes() == b"contested", round
     assert Blob.objects.filter(pk=blob.pk).exists(), round

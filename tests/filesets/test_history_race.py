@@ -13,7 +13,7 @@ import pytest
 from services import fresh_database
 
 SCRIPT = Path(__file__).resolve().parent.parent / "history_race.py"
-ROUNDS = 5
+ROUNDS = 3
 
 ENDS = {
     "stale": {"done / ParentMoved", "ParentMoved / done"},

@@ -1,6 +1,7 @@
 """What holds on every page: its policy, no request to elsewhere, nothing serious for axe-core, no page too wide.
 
-In dark on a phone; with ``ASSAY_UI=full`` also in light on a screen, which the tests of the pages look at as well.
+In dark on a phone; with ``ASSAY_UI=full`` also in light on a screen, which the tests of the pages look at as well, and
+on all of the theme's pages.
 """
 
 import os
@@ -13,11 +14,12 @@ from tests.ui.places import PLACES, TABLES
 from tests.ui.seeds import Site
 from tests.ui.seeing import Watch, axe
 
-PAGES = {**PLACES, **TABLES}
+FULL = os.environ.get("ASSAY_UI") == "full"
+PAGES = {**PLACES, **TABLES} if FULL else {**PLACES, "user": TABLES["user"], "table-of-rows": TABLES["table-of-rows"]}
 LOOKS = {"dark-phone": ("dark", 390), "light-screen": ("light", 1280)}
 
 
-@pytest.fixture(scope="module", params=LOOKS if os.environ.get("ASSAY_UI") == "full" else ["dark-phone"])
+@pytest.fixture(scope="module", params=LOOKS if FULL else ["dark-phone"])
 def look(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[BrowserContext]:
     scheme, width = LOOKS[request.param]
     context = browser.new_context(base_url=site.url, color_scheme=scheme, viewport={"width": width, "height": 850})

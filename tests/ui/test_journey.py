@@ -29,7 +29,6 @@ def test_from_home_to_the_worst_disagreement_without_documentation(browser: Brow
     table.write_text(answers())
     with JudgeProcess(latency_ms=5) as judge, PlatformProcess(tmp_path / "data") as platform:
         tab = browser.new_context(base_url=platform.url).new_page()
-        tab.set_default_timeout(10_000)
         watch = Watch(tab, platform.url)
         person = Person(tab)
         tab.goto("/admin/")
@@ -40,7 +39,7 @@ def test_from_home_to_the_worst_disagreement_without_documentation(browser: Brow
         person.click(tab.get_by_role("button", name="Make the fileset"))
         tab.get_by_label("Drop files here, or choose them").set_input_files(table)
         person.clicks += 1  # the button that opens the system's own dialog
-        person.click(tab.get_by_role("link", name="Evaluate"))
+        person.click(tab.get_by_role("link", name="Evaluate", exact=True))
 
         tab.get_by_label("Address").fill(judge.url)
         tab.get_by_label("Model", exact=True).fill(MODEL)

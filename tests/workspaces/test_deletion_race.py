@@ -13,7 +13,7 @@ import pytest
 from services import fresh_database
 
 SCRIPT = Path(__file__).resolve().parent.parent / "deletion_race.py"
-ROUNDS = 10
+ROUNDS = 5
 
 ONE_OR_THE_OTHER = {
     # The delete came first, and what refers to the deleted thing was refused …
