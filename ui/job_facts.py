@@ -123,7 +123,7 @@ def facts_of(job: Job) -> Facts:
 
 def _by_stand_in(job: Job) -> bool:
     try:
-        return judged_by_stand_in(job)
+        return job.rows_done > 0 and judged_by_stand_in(job)
     except RowLost:  # the page says what else there is, also of a job whose rows are lost
         return False
 
