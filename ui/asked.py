@@ -15,6 +15,8 @@ from assay.workspaces.models import Workspace
 M = TypeVar("M", bound=Model)
 PAGE = 50
 LAST = 10**9
+DIGITS = 18
+"""Of a number; Python itself refuses to read thousands of them."""
 AT_ONCE = timedelta(seconds=1)
 CHOICES = 500
 """Workspaces in a choice."""
@@ -28,7 +30,7 @@ def text(request: HttpRequest, name: str) -> str:
 def number(request: HttpRequest, name: str, default: int = 0) -> int:
     """Return a whole number of the query; the default for anything else."""
     word = request.GET.get(name, "")
-    return min(int(word), LAST) if word.isascii() and word.isdecimal() else default
+    return min(int(word), LAST) if word.isascii() and word.isdecimal() and len(word) <= DIGITS else default
 
 
 def need(request: HttpRequest, *permissions: str) -> None:

@@ -21,6 +21,7 @@ from assay.jobs.options import Changes
 from assay.jobs.rerun import rerun_failed
 from assay.jobs.states import MOVES, TERMINAL
 from assay.platform.errors import Forbidden, NotFound, Refusal
+from assay.ui.asked import DIGITS
 from assay.ui.door import show
 from assay.ui.job_live import light_job
 from assay.workspaces import deletion
@@ -163,7 +164,7 @@ def _shown(value: int | None) -> str:
 
 def _whole(text: str) -> int | str:
     """Return the number, or the text where it is none, for the check that says so."""
-    return int(text) if text.isascii() and text.isdecimal() else text
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else text
 
 
 def _amount(text: str) -> Decimal | str:

@@ -15,6 +15,7 @@ from assay.jobs.models import Job
 from assay.jobs.submit import submit
 from assay.platform.errors import Conflict, Forbidden, Invalid, Refusal
 from assay.ui import as_code, new_data, trial
+from assay.ui.asked import DIGITS
 from assay.ui.door import show
 from assay.ui.judge_form import KINDS, METHODS, PARSERS, JudgeForm
 from assay.ui.new_choices import choices, settled
@@ -107,7 +108,11 @@ def forecast(request: HttpRequest) -> HttpResponse:
 def _known_count(request: HttpRequest, form: JudgeForm) -> new_data.Count | None:
     """Return how many rows the page itself says there are, from when it was told: they are not counted again."""
     rows, _, dataset = request.POST.get("counted", "").partition(" ")
-    return new_data.Count(int(rows), True) if dataset == form.dataset() and rows.isdecimal() else None
+    return (
+        new_data.Count(int(rows), True)
+        if dataset == form.dataset() and rows.isdecimal() and len(rows) <= DIGITS
+        else None
+    )
 
 
 @for_makers

@@ -149,3 +149,11 @@ def test_who_may_only_read_is_offered_nothing_else(settings: Settings, workspace
         assert shown and not [
             word for word in ('method="post"', "upload.js", ">Delete", ">New fileset") if word in shown
         ]
+
+
+@pytest.mark.parametrize(
+    "page", ["filesets/?page={}", "evaluations/?page={}", "filesets/w-one/data/preview/?file=a.csv&start={}"]
+)
+def test_a_number_of_thousands_of_digits_is_no_trouble(local_user: Client, workspace: Workspace, page: str) -> None:
+    local.put(make_fileset(workspace), "a.csv", io.BytesIO(b"a\n1\n"))
+    assert local_user.get("/admin/" + page.format("9" * 5000)).status_code in {200, 404, 422}
