@@ -21,16 +21,6 @@ def bars(
     return {"kind": "bars", "labels": list(labels), "series": named, "touching": touching, "lying": lying, **axes}
 
 
-def lines(series: Iterable[tuple[str, Sequence[tuple[float, float]]]], *, x: str = "", y: str = "") -> Chart:
-    """Return curves through ``(x, y)``."""
-    return {
-        "kind": "lines",
-        "series": [{"name": name, "points": list(points)} for name, points in series],
-        "x": x,
-        "y": y,
-    }
-
-
 def points(
     found: Iterable[tuple[float, float, int, str]],
     *,

@@ -16,7 +16,7 @@ from assay.ui.spreads import Spread, of_labels, of_numbers
 from assay_sdk.engine.agree import Agreement
 from assay_sdk.engine.errors import NotComparable
 from assay_sdk.engine.paths import find, steps_of
-from assay_sdk.engine.people import Judged, agreement_with_people
+from assay_sdk.engine.people import Judged, agreement_with_people, said
 
 MOST_LISTED = 50
 MOST_MARKS = 400
@@ -125,11 +125,10 @@ def _read(job: Job, column: str, score: JobScore, resamples: int, seed: int) -> 
 
 
 def _numbers(seen: Sequence[tuple[int, Any, Any]]) -> Iterator[Couple]:
-    for index, score, said in seen:
-        text = "" if said is None else str(said).strip()
-        if score is None or score.value is None or text.casefold() in ("", "nan"):
+    for index, score, rating in seen:
+        if score is None or score.value is None or said(rating) is None:
             continue
-        judge, people = float(score.value), float(said)
+        judge, people = float(score.value), float(rating)
         if math.isfinite(judge) and math.isfinite(people):
             yield Couple(index, people, judge, judge - people)
 
@@ -137,9 +136,9 @@ def _numbers(seen: Sequence[tuple[int, Any, Any]]) -> Iterator[Couple]:
 def _labels(seen: Sequence[tuple[int, Any, Any]], labels: Sequence[str]) -> Iterator[Couple]:
     known = {label.strip().casefold(): label for label in labels}
     place = {label: position for position, label in enumerate(labels)}
-    for index, score, said in seen:
-        text = "" if said is None else str(said).strip()
-        if score is None or not score.label or text.casefold() in ("", "nan"):
+    for index, score, rating in seen:
+        text = said(rating)
+        if score is None or not score.label or text is None:
             continue
         people = known.get(text.casefold(), text)
         ordered = people in place and score.label in place

@@ -105,8 +105,8 @@ class _Column:
             self.found = True
         elif len(self.names) <= SHOWN_NAMES:
             self.names.update(dict.fromkeys(row.item))
-        text = _text(value)
-        if value is None or text.casefold() in ("", "nan"):
+        text = said(value)
+        if text is None:
             return None
         number = _number(value)
         if number is None and (not isinstance(value, str) or not self.labels or len(text) > LONGEST_LABEL):
@@ -123,11 +123,13 @@ class _Column:
         return NotComparable(f"column '{self.name}' holds '{shown}' in row {index}, which is not a number{also}")
 
 
-def _text(value: Any) -> str:
+def said(value: Any) -> str | None:
+    """What a person said, as text; None if they said nothing."""
     try:
-        return str(value).strip()
+        text = str(value).strip()
     except ValueError:  # Python writes no whole number of thousands of digits
         return "a huge number"
+    return None if value is None or text.casefold() in ("", "nan") else text
 
 
 def _number(value: Any) -> float | None:

@@ -39,27 +39,6 @@ function bars(chart) {
   };
 }
 
-function lines(chart) {
-  return {
-    type: "line",
-    data: {
-      datasets: chart.series.map((series, index) => ({
-        label: series.name,
-        data: series.points.map(([x, y]) => ({ x, y })),
-        borderColor: colour(SERIES[index % SERIES.length]),
-        backgroundColor: colour(SERIES[index % SERIES.length]),
-        borderWidth: 2,
-        pointRadius: 0,
-        tension: 0.2,
-      })),
-    },
-    options: {
-      scales: { x: axis(chart.x, { type: "linear" }), y: axis(chart.y, { beginAtZero: true }) },
-      plugins: { legend: { display: chart.series.length > 1, labels: { color: colour("text") } } },
-    },
-  };
-}
-
 // Points of {x, y, n, href}: their area grows with n, and a click follows href.
 function points(chart) {
   const most = Math.max(1, ...chart.points.map((point) => point.n));
@@ -108,7 +87,7 @@ function points(chart) {
   };
 }
 
-const KINDS = { bars, lines, points };
+const KINDS = { bars, points };
 
 function draw(canvas) {
   const chart = JSON.parse(canvas.dataset.chart);
