@@ -4,9 +4,9 @@ WORKDIR /app
 ENV PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2 \
     ASSAY_DATA_DIR=/data ASSAY_AUTH=on DJANGO_SETTINGS_MODULE=assay.platform.settings
 
-COPY requirements.txt ./
+COPY requirements.txt requirements-team.txt ./
 COPY sdk ./sdk
-RUN pip install --no-cache-dir -r requirements.txt
+RUN pip install --no-cache-dir -r requirements.txt -r requirements-team.txt
 
 COPY . .
 # Compiled here: nobody may write there later, and each start would compile it anew.

@@ -14,6 +14,7 @@ def main() -> None:
         elif word.startswith("--data-dir="):
             os.environ["ASSAY_DATA_DIR"] = word.partition("=")[2]
     if sys.argv[1:2] == ["serve"]:
+        os.umask(0o077)  # what the platform and its children write is nobody else's on this machine
         from assay.platform import supervisor  # does without Django, and so without its memory
 
         sys.exit(supervisor.main(sys.argv[2:]))

@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from assay.evaluator.eval_results import delete_result
 from assay.evaluator.models import Definition, EvalResult, StoredMetric
 from assay.platform.v1 import masked
 from assay.workspaces.guarded import GuardedAdmin
@@ -78,6 +79,9 @@ class EvalResultAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[EvalResult]:
         found: QuerySet[EvalResult] = super().get_queryset(request)
         return found.defer("scores")
+
+    def delete_model(self, request: HttpRequest, obj: EvalResult) -> None:
+        delete_result(obj)
 
     @admin.display(description="scores")
     def aggregates(self, result: EvalResult) -> SafeString:

@@ -11,6 +11,7 @@ from assay.evaluator.custom_faults import Faults
 from assay.evaluator.custom_models import FindModel, model_of
 from assay.evaluator.custom_requests import inference_of, reasoning_of, template_of, text_of
 from assay_sdk.engine.checks import DIFFERENCE, NUMBER_CHECKS, TEXT_CHECKS
+from assay_sdk.engine.patterns import compile_pattern
 from assay_sdk.engine.spec import parse_metric
 
 Definition = dict[str, Any]
@@ -142,13 +143,13 @@ def _pattern(parser: Mapping[str, Any], faults: Faults) -> str:
         faults.missing("pattern")
         return ""
     try:
-        if re.compile(pattern).groups:
+        if compile_pattern(pattern).groups:
             return pattern
         flags = _FLAGS.match(pattern)
         begin = flags.end() if flags else 0
         whole = f"{pattern[:begin]}({pattern[begin:]})"
-        re.compile(whole)
-    except (re.error, RecursionError, OverflowError) as error:
+        compile_pattern(whole)
+    except ValueError as error:
         faults.add("pattern", msg=f"The pattern does not compile: {error}")
         return pattern
     return whole

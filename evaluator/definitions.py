@@ -29,11 +29,13 @@ from assay.evaluator.wire_v1 import (
     read_target,
 )
 from assay.platform.api import wire_time
+from assay.platform.audit import record
+from assay.platform.caller import Action
 from assay.platform.errors import Conflict, Invalid, NotFound
 from assay.platform.ids import new_id
 from assay.platform.v1 import Described, Fault, Named, V1Name, fault, faults_of, given, masked
 from assay.secrets.models import Secret
-from assay.workspaces.lookup import inserting
+from assay.workspaces.lookup import inserting, need
 from assay.workspaces.namespaces import Store, namespace_for
 
 M = TypeVar("M", bound=BaseModel)
@@ -95,11 +97,13 @@ def create_definition(kind: DefinitionKind, body: Mapping[str, Any], by: str = "
             kind=kind, workspace=workspace, uid=uid, name=name, body=stored, **given(named, "name", "namespace")
         )
         _refer(definition, secrets)
+        record("definition.create", definition, after={"kind": kind, **stored})
     return definition
 
 
 def change_definition(definition: Definition, body: Mapping[str, Any], by: str = "") -> Definition:
     """Change the top-level members that are given, each as a whole; jobs that were made before keep what they had."""
+    need(Action.WRITE, definition.workspace)
     kind = DefinitionKind(definition.kind)
     fields, faults = _fields(Changes, body)
     asked = {name: body[name] for name in KINDS[kind].members.model_fields if name in body}
@@ -120,6 +124,7 @@ def change_definition(definition: Definition, body: Mapping[str, Any], by: str =
                 Definition.objects.filter(pk=held.pk).update(**changes, updated_at=timezone.now())
         except IntegrityError:
             raise Conflict(f"{KINDS[kind].word} {workspace.name}/{changes['name']} already exists") from None
+        record("definition.update", held, before={"kind": kind, **held.body}, after={**stored, "name": changes["name"]})
         dropped = _refer(held, list(sealed_secrets(stored).values()))
     let_go(dropped)
     return get_definition(kind, workspace.name, changes["name"])

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from assay.evaluator.models import StoredMetric
 from assay.evaluator.wire import Bundle, InlinePayload
 from assay.platform.api import mistakes
+from assay.platform.audit import record
 from assay.platform.errors import Invalid, NotFound
 from assay.workspaces.lookup import inserting
 from assay.workspaces.models import Project, Workspace
@@ -46,7 +47,7 @@ def keep(workspace: Workspace, name: str, bundle: Bundle, project: str | None = 
     if project is not None and not Project.objects.filter(workspace=workspace, name=project).exists():
         raise Invalid(f"Project '{project}' not found in workspace '{workspace.name}'")
     with inserting(workspace, f"Metric with workspace '{workspace.name}' and name '{name}' already exists"):
-        return StoredMetric.objects.create(
+        metric = StoredMetric.objects.create(
             workspace=workspace,
             name=name,
             project=project,
@@ -54,6 +55,8 @@ def keep(workspace: Workspace, name: str, bundle: Bundle, project: str | None = 
             description=bundle.metadata.description,
             bundle=bundle.model_dump(mode="json"),
         )
+        record("metric.create", metric, after={"type": metric.metric_type, "description": metric.description})
+    return metric
 
 
 def find_metric(workspace: str, name: str) -> StoredMetric:

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from assay.platform.ids import new_id
+from assay.platform.sight import InSight
 from assay.secrets.models import Secret
 from assay.workspaces.models import Workspace
 
@@ -29,6 +30,8 @@ class StoredMetric(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = InSight()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_metric_a_name")]
 
@@ -50,6 +53,8 @@ class EvalResult(models.Model):
     bundle_ref = models.CharField(max_length=1024)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = InSight()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_result_a_job")]
@@ -81,6 +86,8 @@ class Definition(models.Model):
     ownership = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = InSight()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "kind", "name"], name="one_definition_a_name")]
@@ -124,6 +131,8 @@ class PostedResult(models.Model):
     ownership = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = InSight()
 
     def __str__(self) -> str:
         return f"{self.workspace}/{self.uid}"

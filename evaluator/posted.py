@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from pydantic import AfterValidator, BaseModel, Field
 
 from assay.evaluator.models import PostedResult
 from assay.platform.api import wire_time
+from assay.platform.audit import record
+from assay.platform.caller import Action
 from assay.platform.errors import NotFound
 from assay.platform.v1 import DEFAULT_NAMESPACE, Described, V1Name, given, masked
-from assay.workspaces.lookup import inserting
+from assay.workspaces.lookup import inserting, need
 from assay.workspaces.namespaces import Store, namespace_for
 
 BODY = ("tasks", "groups", "files_url")
@@ -70,23 +73,31 @@ def post_result(body: ResultCreate, by: str = "") -> PostedResult:
     fields = given(body, "namespace")
     namespace = namespace_for(Store.ENTITIES, body.namespace, by)
     with inserting(namespace, "The result was not stored; try again."):
-        return PostedResult.objects.create(workspace=namespace, **_columns(fields, {}))
+        result = PostedResult.objects.create(workspace=namespace, **_columns(fields, {}))
+        record("result.create", result, after={"job": result.job})
+    return result
 
 
 def change_posted(result: PostedResult, body: ResultUpdate) -> PostedResult:
     """Change what is given, and return it as it is then."""
+    need(Action.WRITE, result.workspace)
     fields = given(body)
     if fields:
         changes = _columns(fields, result.body)
-        PostedResult.objects.filter(pk=result.pk).update(**changes, updated_at=timezone.now())
+        with transaction.atomic():
+            PostedResult.objects.filter(pk=result.pk).update(**changes, updated_at=timezone.now())
+            record("result.update", result, after={"changed": sorted(fields)})
     return get_posted(result.uid)
 
 
 def delete_posted(result: PostedResult) -> None:
     """Raises ``NotFound`` when someone else was quicker."""
-    removed, _ = PostedResult.objects.filter(pk=result.pk).delete()
-    if not removed:
-        raise NotFound(f"Result {result.uid} not found")
+    need(Action.WRITE, result.workspace)
+    with transaction.atomic():
+        removed, _ = PostedResult.objects.filter(pk=result.pk).delete()
+        if not removed:
+            raise NotFound(f"Result {result.uid} not found")
+        record("result.delete", result, before={"job": result.job})
 
 
 def posted_json(result: PostedResult) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from assay.platform.errors import Conflict, Invalid, NotFound
 from assay.platform.ids import new_id
 from assay.platform.v1 import KEYS, Fault, fault, masked
 from assay.secrets.models import Secret
-from assay.secrets.store import create_secret, find_secrets
+from assay.secrets.store import SecretsMissing, create_secret, look_up
 from assay.secrets.wire import LONGEST_VALUE
 from assay.workspaces import deletion
 from assay.workspaces.models import Workspace
@@ -82,11 +82,10 @@ def sealed_references(body: Any) -> set[str]:
 
 def sealed_secrets(body: Any) -> dict[str, Secret]:
     """Return them by reference; raises ``Conflict`` where one was deleted meanwhile."""
-    references = sealed_references(body)
-    found = find_secrets(references)
-    if len(found) < len(references):
-        raise Conflict("A key that is referred to was deleted meanwhile. Send the keys again.")
-    return found
+    try:
+        return look_up(sealed_references(body))
+    except SecretsMissing:
+        raise Conflict("A key that is referred to was deleted meanwhile. Send the keys again.") from None
 
 
 def let_go(secrets: Iterable[Secret]) -> None:

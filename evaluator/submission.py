@@ -13,6 +13,7 @@ from assay.filesets.reference import FilesetReference
 from assay.platform.api import mistakes
 from assay.platform.errors import Conflict, Invalid
 from assay.secrets.models import Secret
+from assay.secrets.store import SecretsMissing, look_up
 from assay.workspaces.models import Workspace
 from assay_sdk.engine.spec import Metric, Model, parse_metric
 
@@ -52,8 +53,7 @@ def read_submission(workspace: Workspace, spec: SingleSpec | BundlesSpec | Mappi
     )
     if form.target:
         references = references | set(Model.model_validate(form.target).secret_refs())
-    if missing_secrets(workspace, references):
-        raise Conflict(MISSING_SECRET)
+    secrets_of(workspace, references)
     return Submission(
         dialect=form.dialect,
         spec=echo,
@@ -65,16 +65,12 @@ def read_submission(workspace: Workspace, spec: SingleSpec | BundlesSpec | Mappi
     )
 
 
-def missing_secrets(workspace: Workspace, references: Iterable[str]) -> set[str]:
-    """Return the references, ``name`` or ``workspace/name``, that lead to no secret; looks up names, opens nothing."""
-    wanted = {reference: reference.rpartition("/") for reference in references}
-    places = {reference: (owner or workspace.name, name) for reference, (owner, _, name) in wanted.items()}
-    if not places:
-        return set()
-    owners, names = (set(part) for part in zip(*places.values(), strict=True))
-    rows = Secret.objects.filter(workspace__name__in=owners, name__in=names)
-    found = set(rows.values_list("workspace__name", "name"))
-    return {reference for reference, place in places.items() if place not in found}
+def secrets_of(workspace: Workspace, references: Iterable[str]) -> dict[str, Secret]:
+    """Return the secrets that a job in ``workspace`` refers to, unopened; raises ``Conflict`` for a missing one."""
+    try:
+        return look_up(references, workspace.name)
+    except SecretsMissing:
+        raise Conflict(MISSING_SECRET) from None
 
 
 def _read_form(spec: Mapping[str, Any]) -> SingleSpec | BundlesSpec:

@@ -8,20 +8,21 @@ from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from assay.evaluator.eval_results import delete_result
 from assay.evaluator.metrics import find_metric, keep
 from assay.evaluator.models import EvalResult, StoredMetric
 from assay.evaluator.wire import (
     WRITTEN_BY_USERS,
     Bundle,
     EvalResultReply,
-    Health,
+    EvaluatorHealthReply,
     MetricReply,
     eval_result_json,
 )
-from assay.platform.api import Endpoint, Listing, check, flag, only, read_body, read_query
+from assay.platform.api import Endpoint, Listing, check, only, read_body, read_query
 from assay.platform.errors import NotFound
-from assay.platform.openapi import CASCADE, LIST_QUERY, OpenApiParameter, extend_schema, refusals
-from assay.platform.wire import Name, page_of
+from assay.platform.openapi import OpenApiParameter, extend_schema, list_query, refusals
+from assay.platform.wire import Cascade, Name, page_of
 from assay.workspaces import deletion
 from assay.workspaces.lookup import list_in, workspace_for_create
 
@@ -64,10 +65,13 @@ LISTED_RESULTS = RESULTS.alias(
 
 class EvaluatorHealth(Endpoint):
     @extend_schema(
-        operation_id="evaluator_health", summary="Is the evaluator there?", tags=["Health"], responses=Health
+        operation_id="evaluator_health",
+        summary="Is the evaluator there?",
+        tags=["Health"],
+        responses=EvaluatorHealthReply,
     )
     def get(self, request: Request) -> Response:
-        return Response(Health().model_dump(mode="json"))
+        return Response(EvaluatorHealthReply().model_dump(mode="json"))
 
 
 class MetricPath(BaseModel):
@@ -79,7 +83,15 @@ class NewMetricPath(BaseModel):
 
 
 class NewMetricQuery(BaseModel):
-    project: str | None = Field(None, max_length=63)
+    project: str | None = Field(
+        None, min_length=1, max_length=63, description="The project that the metric belongs to."
+    )
+
+
+def _named(*paths: type[BaseModel]) -> OpenApiParameter:
+    """Return the description of a name that all of these models take."""
+    forms = [path.model_json_schema()["properties"]["name"] for path in paths]
+    return OpenApiParameter("name", {"type": "string", "allOf": forms}, OpenApiParameter.PATH)
 
 
 class StoredMetrics(Endpoint):
@@ -87,8 +99,8 @@ class StoredMetrics(Endpoint):
         operation_id="list_metrics",
         summary="List stored metrics",
         tags=["Metrics"],
-        parameters=LIST_QUERY,
-        responses={200: page_of(MetricReply), **refusals(400, 404, 422)},
+        parameters=list_query(METRICS),
+        responses={200: page_of(MetricReply, omit_null=True), **refusals(400, 404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
         rows = StoredMetric.objects.alias(
@@ -102,7 +114,7 @@ class OneStoredMetric(Endpoint):
         operation_id="create_metric",
         summary="Store a metric bundle under a name, for good",
         tags=["Metrics"],
-        parameters=[OpenApiParameter("project", str, description="The project that the metric belongs to.")],
+        parameters=[_named(MetricPath, NewMetricPath), NewMetricQuery],
         request=Bundle,
         responses={201: MetricReply, **refusals(409, 422)},
     )
@@ -118,6 +130,7 @@ class OneStoredMetric(Endpoint):
         operation_id="get_metric",
         summary="Get a stored metric",
         tags=["Metrics"],
+        parameters=[_named(MetricPath)],
         responses={200: MetricReply, **refusals(404, 422)},
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
@@ -128,12 +141,12 @@ class OneStoredMetric(Endpoint):
         operation_id="delete_metric",
         summary="Delete a stored metric; jobs that were made from it keep theirs",
         tags=["Metrics"],
-        parameters=CASCADE,
+        parameters=[_named(MetricPath), Cascade],
         responses={204: None, **refusals(404, 422)},
     )
     def delete(self, request: Request, workspace: str, name: str) -> Response:
         check(MetricPath, {"name": name}, "path")
-        deletion.delete(find_metric(workspace, name), cascade=flag(request.query_params, "cascade"))
+        deletion.delete(find_metric(workspace, name), cascade=read_query(request, Cascade).cascade)
         return Response(status=204)
 
 
@@ -142,8 +155,8 @@ class EvalResults(Endpoint):
         operation_id="list_eval_results",
         summary="List the results of finished jobs, deleted ones included",
         tags=["Eval results"],
-        parameters=LIST_QUERY,
-        responses={200: page_of(EvalResultReply), **refusals(400, 404, 422)},
+        parameters=list_query(EVAL_RESULTS),
+        responses={200: page_of(EvalResultReply, omit_null=True), **refusals(400, 404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
         older = _older_client(request)
@@ -174,7 +187,7 @@ class OneEvalResult(Endpoint):
         responses={204: None, **refusals(404)},
     )
     def delete(self, request: Request, workspace: str, name: str) -> Response:
-        _result(workspace, name).delete()
+        delete_result(_result(workspace, name))
         return Response(status=204)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,17 +15,35 @@ from assay.evaluator.definitions import (
     shown,
 )
 from assay.evaluator.models import DefinitionKind
-from assay.evaluator.wire_v1 import ConfigMembers, ModelMembers, TargetMembers
+from assay.evaluator.wire_v1 import (
+    ConfigCreate,
+    ConfigMembers,
+    ModelMembers,
+    ShortText,
+    TargetCreate,
+    TargetMembers,
+    TargetType,
+)
 from assay.platform.api import WireTime
 from assay.platform.auth import principal
 from assay.platform.openapi import extend_schema, extend_schema_view, refusals
-from assay.platform.v1 import V1_QUERY, DeletedV1, Named, V1Endpoint, deleted, read_object, v1_page
-from assay.platform.v1_conditions import between, containing, either, exactly, filled, inside, moments, within
+from assay.platform.v1 import DeletedV1, Named, V1Endpoint, deleted, read_object, v1_page
+from assay.platform.v1_conditions import (
+    Between,
+    Condition,
+    Moments,
+    containing,
+    either,
+    exactly,
+    filled,
+    inside,
+    within,
+)
 from assay.platform.v1_lists import AGES, V1List
 from assay.workspaces import deletion
 
 FILTERS = {"namespace": exactly("workspace__name"), "project": exactly("project")}
-SEARCHES = {
+SEARCHES: dict[str, Condition] = {
     "id": containing("uid"),
     "name": containing("name"),
     "namespace": containing("workspace__name"),
@@ -33,14 +51,14 @@ SEARCHES = {
     "project": containing("project"),
     "custom_fields": within("custom_fields"),
     "ownership": within("ownership"),
-    "created_at": between("created_at"),
-    "updated_at": between("updated_at"),
+    "created_at": Between("created_at"),
+    "updated_at": Between("updated_at"),
 }
 EVALUATION_FILTERS = FILTERS | {
     "name": exactly("name"),
     "type": inside("body", "type"),
     "custom_fields": inside("custom_fields"),
-    "created_at": moments("created_at"),
+    "created_at": Moments("created_at"),
 }
 LISTS = {
     DefinitionKind.MODEL: V1List(
@@ -50,7 +68,7 @@ LISTS = {
             "base_model": inside("body", "base_model"),
             "peft": either(filled("body", "peft"), inside("body", "peft")),
             "prompt": either(filled("body", "prompt"), inside("body", "prompt")),
-            "created_at": moments("created_at", ("gte", "lte")),
+            "created_at": Moments("created_at", ("gte", "lte")),
         },
         searches=SEARCHES
         | {
@@ -91,24 +109,16 @@ class ModelReply(ModelMembers, EntityReply):
     pass
 
 
-class TargetCreate(TargetMembers, Named):
-    pass
-
-
 class TargetUpdate(TargetMembers, Changes):
-    pass
+    type: TargetType = Field(default_factory=str)  # type: ignore[arg-type]  # absent: as it was
 
 
 class TargetReply(TargetMembers, EntityReply):
     pass
 
 
-class ConfigCreate(ConfigMembers, Named):
-    pass
-
-
 class ConfigUpdate(ConfigMembers, Changes):
-    pass
+    type: ShortText = Field(default_factory=str)
 
 
 class ConfigReply(ConfigMembers, EntityReply):
@@ -142,14 +152,14 @@ class OneDefinition(V1Endpoint):
         return deleted(definition.uid)
 
 
-def _many(noun: str, create: type[BaseModel], reply: type[BaseModel]) -> Any:
+def _many(kind: DefinitionKind, noun: str, create: type[BaseModel], reply: type[BaseModel]) -> Any:
     tags = [f"v1 {noun}s"]
     return extend_schema_view(
         get=extend_schema(
             operation_id=f"list_v1_{noun}s",
             summary=f"List {noun}s",
             tags=tags,
-            parameters=V1_QUERY,
+            parameters=LISTS[kind].query,
             responses={200: v1_page(reply), **refusals(400, 422)},
         ),
         post=extend_schema(
@@ -187,7 +197,7 @@ def _one(noun: str, update: type[BaseModel], reply: type[BaseModel]) -> Any:
     )
 
 
-@_many("model", ModelCreate, ModelReply)
+@_many(DefinitionKind.MODEL, "model", ModelCreate, ModelReply)
 class Models(Definitions):
     kind = DefinitionKind.MODEL
 
@@ -197,7 +207,7 @@ class OneModel(OneDefinition):
     kind = DefinitionKind.MODEL
 
 
-@_many("target", TargetCreate, TargetReply)
+@_many(DefinitionKind.TARGET, "target", TargetCreate, TargetReply)
 class Targets(Definitions):
     kind = DefinitionKind.TARGET
 
@@ -207,7 +217,7 @@ class OneTarget(OneDefinition):
     kind = DefinitionKind.TARGET
 
 
-@_many("config", ConfigCreate, ConfigReply)
+@_many(DefinitionKind.CONFIG, "config", ConfigCreate, ConfigReply)
 class Configs(Definitions):
     kind = DefinitionKind.CONFIG
 

@@ -20,12 +20,13 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from assay.evaluator.models import StoredMetric
 from assay.filesets.reference import FilesetReference
 from assay.platform.api import WireTime, wire_time
 from assay.platform.errors import Invalid
-from assay.platform.wire import LimitedName
+from assay.platform.wire import NUMBER, LimitedName
 from assay_sdk.engine.aggregate import NEWER_FIELDS
 from assay_sdk.engine.errors import TemplateFailure
 from assay_sdk.engine.spec import Model, RunConfigOnlineModel
@@ -83,7 +84,32 @@ class PickledPayload(_Strict):
     digest: str | None = None
 
 
+_CHECK = {
+    "type": "string-check",
+    "left_template": "{{item.answer}}",
+    "operation": "equals",
+    "right_template": "{{item.reference}}",
+}
+EXAMPLE: dict[str, Any] = {
+    "metric_type": "string-check",
+    "outputs": [
+        {
+            "name": "string-check",
+            "value_json_schema": {
+                "description": "Continuous numeric metric value.",
+                "title": "ContinuousScore",
+                "type": "number",
+            },
+        }
+    ],
+    "payload": {"kind": "inline", "metric": _CHECK},
+}
+"""A metric that needs no judge, as the API description shows it."""
+
+
 class Bundle(_Strict):
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
     bundle_kind: Literal["metric-bundle"] = "metric-bundle"
     bundle_format_version: Literal["v1"] = "v1"
     metric_type: str = Field(max_length=64)
@@ -91,7 +117,7 @@ class Bundle(_Strict):
     outputs: list[MetricOutput] = Field(min_length=1, max_length=MOST_OUTPUTS)
     secrets: dict[str, str] = Field(default_factory=dict, max_length=MOST_SECRETS)
     """Environment name → secret."""
-    payload: InlinePayload | PickledPayload = Field(discriminator="kind")
+    payload: InlinePayload | SkipJsonSchema[PickledPayload] = Field(discriminator="kind")
 
 
 def _digest(metric: dict[str, Any], ascii_only: bool) -> str:
@@ -119,8 +145,8 @@ Dialect = Literal["single", "bundles", "publication"]
 
 
 class Params(_Strict):
-    parallelism: int = Field(8, ge=1, le=LARGEST_COUNT)
-    limit_samples: int | None = Field(None, ge=1, le=LARGEST_COUNT)
+    parallelism: Annotated[int, NUMBER] = Field(8, ge=1, le=LARGEST_COUNT)
+    limit_samples: Annotated[int | None, NUMBER] = Field(None, ge=1, le=LARGEST_COUNT)
 
 
 def _reference(text: str) -> str:
@@ -131,7 +157,14 @@ def _reference(text: str) -> str:
     return text
 
 
-class FilesetRef(RootModel[Annotated[str, Field(max_length=1024), AfterValidator(_reference)]]):
+REFERENCE = r"^([^/#\s]+/)?[^/#\s]+(#[\s\S]*)?$"
+
+
+class FilesetRef(
+    RootModel[
+        Annotated[str, Field(max_length=1024, json_schema_extra={"pattern": REFERENCE}), AfterValidator(_reference)]
+    ]
+):
     """``[workspace/]fileset[#path or pattern]``."""
 
 
@@ -141,8 +174,8 @@ Items = Annotated[list[dict[str, Any]], Field(min_length=1, fail_fast=True)]
 class OnlineParams(RunConfigOnlineModel):
     """How to run when a target model gives the answers."""
 
-    parallelism: int = Field(8, ge=1, le=LARGEST_COUNT)
-    limit_samples: int | None = Field(None, ge=1, le=LARGEST_COUNT)
+    parallelism: Annotated[int, NUMBER] = Field(8, ge=1, le=LARGEST_COUNT)
+    limit_samples: Annotated[int | None, NUMBER] = Field(None, ge=1, le=LARGEST_COUNT)
 
 
 def _target(target: Any) -> Any:
@@ -170,7 +203,7 @@ class _Spec(_Strict):
             raise ValueError(str(error)) from None
         return template
 
-    @field_validator("params", mode="before")
+    @field_validator("params", mode="before", json_schema_input_type=Params | OnlineParams | None)
     @classmethod
     def _params_for_the_target(cls, params: Any, others: ValidationInfo) -> Any:
         form = Params if others.data.get("target") is None else OnlineParams
@@ -223,6 +256,12 @@ SPEC: TypeAdapter[SingleSpec | BundlesSpec] = TypeAdapter(Spec)
 class JobRequest(BaseModel):
     """The body that makes an evaluation job; keys it does not know are ignored at this level."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"spec": {"dataset": [{"answer": "4", "reference": "4"}], "metrics": [EXAMPLE]}}]
+        }
+    )
+
     name: LimitedName | None = None
     description: str | None = None
     project: str | None = None
@@ -236,7 +275,7 @@ class JobRequest(BaseModel):
 # Replies
 
 
-class Health(BaseModel):
+class EvaluatorHealthReply(BaseModel):
     plugin: str = "evaluator"
     status: str = "ok"
     mode: str = "assay"

@@ -5,19 +5,27 @@ adds a null for everything that is unset, as jobs and models are shown; targets 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any, Literal, get_args
 
 from django.utils import timezone
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from assay.platform.api import wire_time
 from assay.platform.ids import new_id
 from assay.platform.v1 import DEFAULT_NAMESPACE, Fault, Named, fault, faults_of
+from assay.platform.wire import NUMBER
 
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 ShortText = Annotated[str, Field(min_length=1, max_length=255)]
-Count = Annotated[int, Field(ge=1, lt=2**31)]
+Count = Annotated[int, Field(ge=1, lt=2**31), NUMBER]
+# What is sent as a whole number is echoed as one.
+Seconds = Annotated[
+    int | float, Field(gt=0, le=86_400, json_schema_extra={"exclusiveMinimum": 0, "maximum": 86_400}), NUMBER
+]
+Temperature = Annotated[int | float, Field(ge=0, le=100, json_schema_extra={"minimum": 0, "maximum": 100}), NUMBER]
+Share = Annotated[int | float, Field(ge=0, le=1, json_schema_extra={"minimum": 0, "maximum": 1}), NUMBER]
 Free = dict[str, Any]
 
 
@@ -27,18 +35,24 @@ def _reference_or_object(given: Any) -> Any:
     raise PydanticCustomError("reference_or_object", "Input should be an object, or the name of one: namespace/name")
 
 
-Linked = Annotated[Any, AfterValidator(_reference_or_object)]
+Reference = Annotated[str, Field(min_length=1)]
+LINK = partial(BeforeValidator, _reference_or_object)
+Linked = Annotated[Any, LINK(json_schema_input_type=Free | Reference)]
 """An inline object, or the name of an entity."""
 
 
 class ApiEndpoint(BaseModel):
     url: Text
     model_id: Text
-    api_key: Any = None
+    api_key: Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})] = None
+    """Judged with every other key that the body holds (`sealing.py`)."""
     format: (
         Annotated[
             Literal["nim", "openai", "lama_stack"],
-            BeforeValidator(lambda given: "lama_stack" if given == "llama_stack" else given),
+            BeforeValidator(
+                lambda given: "lama_stack" if given == "llama_stack" else given,
+                json_schema_input_type=Literal["nim", "openai", "lama_stack", "llama_stack"],
+            ),
         ]
         | None
     ) = None
@@ -64,8 +78,12 @@ class InlineDataset(Named):
     hf_endpoint: Text | None = None
     format: ShortText | None = None
     split: ShortText | None = None
-    offset: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    offset: Annotated[int, Field(ge=0, lt=2**63), NUMBER] | None = None
     limit: Count | None = None
+
+
+LinkedModel = Annotated[Any, LINK(json_schema_input_type=InlineModel | Reference)]
+LinkedDataset = Annotated[Any, LINK(json_schema_input_type=InlineDataset | Reference)]
 
 
 class CachedOutputs(BaseModel):
@@ -73,24 +91,28 @@ class CachedOutputs(BaseModel):
     hf_endpoint: Text | None = None
 
 
+SET: dict[str, Any] = {"not": {"type": "null"}}
+TargetType = Literal["model", "cached_outputs", "retriever", "rag", "rows", "dataset"]
+
+
 class TargetMembers(BaseModel):
-    type: Literal["model", "cached_outputs", "retriever", "rag", "rows", "dataset"]
-    model: Linked | None = None
+    type: TargetType
+    model: LinkedModel | None = None
     cached_outputs: CachedOutputs | None = None
     retriever: Free | None = None
     rag: Free | None = None
     rows: list[Free] | None = None
-    dataset: Linked | None = None
+    dataset: LinkedDataset | None = None
 
 
 class EvaluationParams(BaseModel):
     parallelism: Count | None = None
-    request_timeout: Annotated[int | float, Field(gt=0, le=86_400)] | None = None
-    max_retries: Annotated[int, Field(ge=0, le=100)] | None = None
+    request_timeout: Seconds | None = None
+    max_retries: Annotated[int, Field(ge=0, le=100), NUMBER] | None = None
     limit_samples: Count | None = None
     max_tokens: Count | None = None
-    temperature: Annotated[int | float, Field(ge=0, le=100)] | None = None
-    top_p: Annotated[int | float, Field(ge=0, le=1)] | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
     stop: str | list[str] | None = None
     extra: Free | None = None
 
@@ -103,7 +125,7 @@ class MetricMembers(BaseModel):
 class TaskMembers(BaseModel):
     type: ShortText
     params: Free | None = None
-    dataset: Linked | None = None
+    dataset: LinkedDataset | None = None
     metrics: dict[ShortText, MetricMembers] | None = None
 
 
@@ -112,6 +134,37 @@ class ConfigMembers(BaseModel):
     params: EvaluationParams | None = None
     tasks: dict[ShortText, TaskMembers] | None = None
     groups: dict[str, Free] | None = None
+
+
+class TargetCreate(TargetMembers, Named):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "rows", "rows": [{"answer": "4", "reference": "4"}]}],
+            "allOf": [
+                {
+                    "if": {"properties": {"type": {"const": kind}}},
+                    "then": {"required": [kind], "properties": {kind: SET}},
+                }
+                for kind in get_args(TargetType)
+            ],
+        }
+    )
+
+
+_CHECK = {"type": "string-check", "params": {"check": ["{{item.answer}}", "equals", "{{item.reference}}"]}}
+EXAMPLE: dict[str, Any] = {
+    "config": {"type": "custom", "tasks": {"qa": {"type": "data", "metrics": {"same": _CHECK}}}},
+    "target": {"type": "rows", "rows": [{"answer": "4", "reference": "4"}]},
+}
+"""An evaluation that needs neither judge nor model, as the API description shows it."""
+
+
+class ConfigCreate(ConfigMembers, Named):
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE["config"]]})
+
+
+LinkedTarget = Annotated[Any, LINK(json_schema_input_type=TargetCreate | Reference)]
+LinkedConfig = Annotated[Any, LINK(json_schema_input_type=ConfigCreate | Reference)]
 
 
 class Read:

@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, ProtectedError, QuerySet
 from django.utils import timezone
 
+from assay.filesets import copying
 from assay.filesets.models import Blob, HeldBlob
 from assay.platform.errors import Invalid, TooLarge
 
@@ -190,7 +191,7 @@ def _remove(sha256: str, before: datetime) -> int:
     try:
         with transaction.atomic():
             blob = _unreferenced(before).select_for_update().filter(sha256=sha256).first()
-            if blob is None:
+            if blob is None or copying.going_on():
                 return 0
             blob.delete()  # looks for referrers once more, now that no further one can come
             place(sha256).unlink(missing_ok=True)

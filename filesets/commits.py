@@ -23,6 +23,7 @@ from assay.filesets.models import Blob, Commit, File, Fileset, Ref, RefKind
 from assay.filesets.storage import FilesetGone
 from assay.filesets.tree import Entry, Tree
 from assay.filesets.trees import keep, tree_of
+from assay.platform.audit import record
 from assay.platform.errors import BadRequest
 
 MAIN = "main"
@@ -114,6 +115,8 @@ def commit(
                 advance(ref, before, after, words, now)
                 if branch == MAIN:
                     _materialise(fileset, before, after, now)
+                said = {"branch": branch, "commit": ref.commit.oid, "title": words.title, "changes": len(changes)}
+                record("fileset.commit", fileset, after=said)
             return commit_of(ref)
     except IntegrityError:
         # On Postgres the sweep may take content between our look and the end of the transaction.

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from assay.filesets.models import DatasetEntry, Fileset, Purpose, Storage, fileset_id
+from assay.platform.audit import record
 from assay.platform.errors import Conflict, NotFound
 from assay.workspaces import deletion
 from assay.workspaces.lookup import inserting
@@ -72,6 +73,7 @@ def register(workspace: Workspace, name: str | None, fields: Mapping[str, Any]) 
             )
         DatasetEntry.objects.create(fileset=fileset, uid=dataset_uid(fileset), files_url=fields["files_url"])
         _change(fileset, {**fields, "unlisted": False})
+        record("dataset.register", fileset, after=fields)
     return get_dataset(workspace.name, name)
 
 
@@ -83,6 +85,7 @@ def change(fileset: Fileset, fields: Mapping[str, Any]) -> Fileset:
             own = {"files_url": entry.files_url, "uid": entry.uid, "created_at": entry.created_at}
             DatasetEntry.objects.get_or_create(fileset=fileset, defaults=own)
             _change(fileset, fields)
+            record("dataset.update", fileset, after=fields)
     return get_dataset(fileset.workspace.name, fileset.name)
 
 
@@ -98,6 +101,7 @@ def forget(fileset: Fileset) -> None:
             return
         DatasetEntry.objects.filter(fileset=fileset).delete()
         Fileset.objects.filter(pk=fileset.pk).update(unlisted=True, updated_at=timezone.now())
+        record("dataset.forget", fileset)
 
 
 def _change(fileset: Fileset, fields: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from assay.filesets.changes import Content
 from assay.filesets.models import Blob, File, Fileset, HeldBlob
+from assay.filesets.room import check_room
 from assay.filesets.storage import FilesetGone
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ def hold(fileset: Fileset, *uploaded: Blob) -> None:
     try:
         with transaction.atomic():
             _hold(fileset, {blob.sha256 for blob in uploaded}, committed=False)
+            check_room(fileset)
     except IntegrityError:
         raise FilesetGone(fileset) from None
 

@@ -34,6 +34,7 @@ from assay.filesets.history_errors import EntryMissing, ParentMoved, RefExists, 
 from assay.filesets.models import Commit, Fileset, Ref, RefKind
 from assay.filesets.tree import Entry, Folder, Node, Tree
 from assay.filesets.trees import tree_of
+from assay.platform.audit import record
 from assay.platform.errors import BadRequest, Forbidden
 
 __all__ = [
@@ -180,6 +181,7 @@ def squash(fileset: Fileset, branch: str, title: str, message: str = "", *, auth
         ref = branch_of(fileset, branch)
         tree, now = tree_of(ref.commit), moment(fileset)
         fresh = Tree(replace(entry, since=micros(now)) for entry in tree)
+        record("fileset.squash", fileset, before={"branch": branch, "commit": ref.commit.oid})
         advance(ref, tree, fresh, words, now, parent="")
         prune.prune(fileset)
         return commit_of(ref)
@@ -223,11 +225,14 @@ def _create(fileset: Fileset, kind: RefKind, name: str, start: str) -> Ref:
         commit = resolve(fileset, start)
         if fileset.refs.filter(kind=kind, name=name).exists():
             raise RefExists(f"{kind.label} '{name}' already exists in '{fileset}'")
+        record(f"fileset.create_{kind.label.lower()}", fileset, after={"name": name, "commit": commit.oid})
         return fileset.refs.create(kind=kind, name=name, commit=commit)
 
 
 def _delete(fileset: Fileset, kind: RefKind, name: str) -> None:
     with locked(fileset):
         removed = not UNSTORABLE.search(name) and fileset.refs.filter(kind=kind, name=name).delete()[0]
+        if removed:
+            record(f"fileset.delete_{kind.label.lower()}", fileset, before={"name": name})
     if not removed:
         raise RevisionMissing(fileset, name)

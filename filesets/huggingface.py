@@ -151,7 +151,7 @@ def fetch(fileset: Fileset, path: str, revision: str = "") -> Path:
         return here
     try:
         with _asking(repository):
-            got = hf_hub_download(
+            got = hf_hub_download(  # the address holds the commit  # nosec B615
                 filename=path,
                 cache_dir=repository.cache,
                 endpoint=repository.endpoint,

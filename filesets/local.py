@@ -12,7 +12,9 @@ from django.utils import timezone
 from assay.filesets import blobs, paths
 from assay.filesets.blobs import Readable
 from assay.filesets.models import File, Fileset
+from assay.filesets.room import check_room
 from assay.filesets.storage import FileMissing, FilesetGone, StoredFile
+from assay.platform.audit import record
 from assay.platform.errors import BadRequest
 
 
@@ -53,6 +55,9 @@ def put(fileset: Fileset, path: str, stream: Readable, *, limit: int | None = No
             unique_fields=["fileset", "path"],
             update_fields=["blob", "lfs", "updated_at"],
         )
+        if not fileset.made_by_job:
+            check_room(fileset)
+            record("file.put", fileset, after={"path": path, "size": blob.size, "sha256": blob.sha256})
     return StoredFile(path, blob.size, blob.sha256)
 
 
@@ -63,6 +68,7 @@ def delete(fileset: Fileset, path: str) -> StoredFile:
         removed, _ = fileset.files.filter(pk=row.pk).delete()
         if not removed:
             raise FileMissing(fileset, path)
+        record("file.delete", fileset, before={"path": path, "sha256": row.blob.sha256})
     return _stored(row)
 
 

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from assay.platform.ids import new_id
+from assay.platform.sight import InSight
 from assay.secrets.models import Secret
 from assay.workspaces.models import Workspace
 
@@ -54,6 +55,8 @@ class Fileset(models.Model):
     """As the Hub's clients set and show it; access is decided by the workspace."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = InSight()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_fileset_a_name")]

@@ -11,7 +11,7 @@ from assay.filesets import blobs, history
 from assay.filesets.models import Blob, Fileset, Storage
 from assay.platform.errors import Invalid, Refusal
 from assay_sdk.engine.dataset import PLAIN, Reading, count_items, read_items
-from assay_sdk.engine.errors import DatasetError
+from assay_sdk.engine.errors import DatasetError, DatasetUnfinished
 from assay_sdk.engine.mapping import Unmapped
 from assay_sdk.engine.selection import select
 from assay_sdk.engine.spec import FieldMapping
@@ -21,7 +21,7 @@ SHOWN = 8
 
 
 class RowsUnreadable(Invalid):
-    """The rows cannot be read: ``NothingSelected``, ``FileUnreadable``, ``NoRows`` or ``ColumnsMissing``.
+    """The rows cannot be read: ``NothingSelected``, ``FileUnreadable``, ``Unfinished``, ``NoRows``, ``ColumnsMissing``.
 
     The message says what to fix.
     """
@@ -37,6 +37,10 @@ class NothingSelected(RowsUnreadable):
 
 class FileUnreadable(RowsUnreadable):
     pass
+
+
+class Unfinished(FileUnreadable):
+    """More would have to be read than may be while somebody waits (``Reading.glance``)."""
 
 
 class NoRows(RowsUnreadable):
@@ -149,6 +153,8 @@ def _opened(fileset: Fileset, revision: str, path: str, blob: Blob | None) -> It
             raise FileUnreadable(
                 f"The content of '{path}' in fileset '{fileset}' is missing from the data folder. Upload it again."
             ) from None
+        except DatasetUnfinished as error:
+            raise Unfinished(f"Fileset '{fileset}': {error}") from error
         except DatasetError as error:
             raise FileUnreadable(f"Fileset '{fileset}': {error}") from error
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from assay.filesets.models import Fileset, Storage
+from assay.platform.wire import NUMBER
 
 HUB = "https://huggingface.co"
 WRITE_BUFFER_SIZE = 16_777_216
@@ -20,11 +21,15 @@ def _storable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(_storable)]
+Text = Annotated[
+    str,
+    Field(max_length=LONGEST, json_schema_extra={"pattern": r"^[^\u0000-\u001f]*$"}),
+    AfterValidator(_storable),
+]
 
 
 class StorageConfig(BaseModel):
-    read_chunk_size: int = Field(1_048_576, ge=1, le=2**40)
+    read_chunk_size: Annotated[int, NUMBER] = Field(1_048_576, ge=1, le=2**40)
 
 
 class LocalStorageConfig(StorageConfig):
@@ -32,7 +37,7 @@ class LocalStorageConfig(StorageConfig):
 
     type: Literal["local"] = "local"
     path: Text
-    write_buffer_size: int = WRITE_BUFFER_SIZE
+    write_buffer_size: Annotated[int, NUMBER] = WRITE_BUFFER_SIZE
 
 
 class NGCStorageConfig(StorageConfig):
@@ -62,7 +67,7 @@ class S3StorageConfig(StorageConfig):
     prefix: Text = ""
     region: Text | None = None
     endpoint_url: Text | None = None
-    use_sdk_auth: bool = False
+    use_sdk_auth: bool = Field(False, strict=True)
     access_key_id_secret: SecretReference | None = None
     secret_access_key_secret: SecretReference | None = None
     signature_version: Literal["s3v4", "s3"] = "s3v4"

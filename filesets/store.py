@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -10,9 +11,11 @@ from assay.filesets.models import Fileset, Storage
 from assay.filesets.storage_wire import HuggingfaceStorageConfig, LocalStorageConfig
 from assay.filesets.wire import FilesetCreate, FilesetUpdate
 from assay.platform import egress
+from assay.platform.audit import record
 from assay.platform.egress import EgressRefused
 from assay.platform.errors import BadRequest, Conflict, NotFound
 from assay.secrets.models import Secret
+from assay.secrets.store import SecretsMissing, look_up
 from assay.secrets.vault import SecretUnreadable
 from assay.workspaces.lookup import inserting
 from assay.workspaces.models import Workspace
@@ -63,6 +66,7 @@ def create_fileset(workspace: Workspace, asked: FilesetCreate) -> Fileset:
             )
     with inserting(workspace, taken):
         fileset.save(force_insert=True)
+        record("fileset.create", fileset, after=_about(fileset))
     return fileset
 
 
@@ -105,7 +109,7 @@ def put_on_hub(fileset: Fileset, asked: HuggingfaceStorageConfig) -> None:
     fileset.storage["endpoint"] = endpoint
     fileset.original_revision = asked.revision
     if asked.token_secret is not None:
-        fileset.token_secret = _secret(fileset.workspace, asked.token_secret)
+        fileset.token_secret = _token_secret(fileset.workspace, asked.token_secret)
     try:
         fileset.revision = huggingface.resolve(huggingface.Repository.of(fileset, asked.revision))
     except HubLacks as error:
@@ -133,21 +137,28 @@ def _not_allowed(error: EgressRefused) -> BadRequest:
     return BadRequest(f"Storage host or endpoint not in allowed list: {error.reason}")
 
 
-def _secret(workspace: Workspace, reference: str) -> Secret:
-    owner, _, name = reference.rpartition("/")
-    owner = owner or workspace.name
-    secret = Secret.objects.select_related("workspace").filter(workspace__name=owner, name=name).first()
-    if secret is None:
-        raise BadRequest(f"Secret not found: Secret '{owner}/{name}' not found")
-    return secret
+def _token_secret(workspace: Workspace, reference: str) -> Secret:
+    try:
+        return look_up([reference], workspace.name)[reference]
+    except SecretsMissing as error:
+        raise BadRequest(f"Secret not found: {error}") from None
 
 
 def _update(fileset: Fileset, changes: dict[str, object]) -> None:
-    changes["updated_at"] = timezone.now()
-    if not Fileset.objects.filter(pk=fileset.pk).update(**changes):
-        raise _gone(fileset.workspace.name, fileset.name)
-    for name, value in changes.items():
+    before = {name: getattr(fileset, name) for name in changes}
+    now = timezone.now()
+    with transaction.atomic():
+        if not Fileset.objects.filter(pk=fileset.pk).update(**changes, updated_at=now):
+            raise _gone(fileset.workspace.name, fileset.name)
+        record("fileset.update", fileset, before=before, after=changes)
+    for name, value in {**changes, "updated_at": now}.items():
         setattr(fileset, name, value)
+
+
+def _about(fileset: Fileset) -> dict[str, object]:
+    """Return what the audit says of a new fileset."""
+    token = {"token_secret": str(fileset.token_secret)} if fileset.token_secret else {}
+    return {"purpose": fileset.purpose, "storage": fileset.storage_type, "revision": fileset.revision, **token}
 
 
 def _gone(workspace: str, name: str) -> NotFound:

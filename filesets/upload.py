@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from assay.platform.errors import BadRequest, TooLarge
 
 CHUNK = 256 * 1024
+LONGEST_LENGTH = 18
+"""Digits of a Content-Length."""
 
 
 def drain(request: HttpRequest, most: int = 256 * CHUNK) -> None:
@@ -60,6 +62,6 @@ def _source(request: HttpRequest) -> Any:
 def _length(header: str) -> int:
     if not header:
         return 0
-    if not (header.isascii() and header.isdecimal()):
+    if not (header.isascii() and header.isdecimal() and len(header) <= LONGEST_LENGTH):
         raise BadRequest("The Content-Length header is not a number.")
     return int(header)

@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from assay.filesets.models import Fileset
 from assay.filesets.store import change_fileset, create_fileset, get_fileset, refresh_fileset
 from assay.filesets.wire import FilesetCreate, FilesetReply, FilesetUpdate
-from assay.platform.api import Endpoint, Listing, flag, read_body
-from assay.platform.openapi import CASCADE, LIST_QUERY, extend_schema, refusals
-from assay.platform.wire import page_of
+from assay.platform.api import Endpoint, Listing, read_body, read_query
+from assay.platform.openapi import extend_schema, list_query, refusals
+from assay.platform.wire import Cascade, page_of
 from assay.workspaces import deletion
 from assay.workspaces.lookup import list_in, workspace_for_create
 
@@ -35,8 +35,8 @@ class Filesets(Endpoint):
         operation_id="list_filesets",
         summary="List filesets",
         tags=["Files"],
-        parameters=LIST_QUERY,
-        responses={200: page_of(FilesetReply), **refusals(400, 404, 422)},
+        parameters=list_query(FILESETS),
+        responses={200: page_of(FilesetReply, omit_null=True), **refusals(400, 404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
         rows = Fileset.objects.alias(entity_type=Value("fileset"))
@@ -82,12 +82,12 @@ class OneFileset(Endpoint):
         operation_id="delete_fileset",
         summary="Delete a fileset that no job uses",
         tags=["Files"],
-        parameters=CASCADE,
-        responses={200: FilesetReply, **refusals(404, 409)},
+        parameters=[Cascade],
+        responses={200: FilesetReply, **refusals(404, 409, 422)},
     )
     def delete(self, request: Request, workspace: str, name: str) -> Response:
         fileset = get_fileset(workspace, name)
-        deletion.delete(fileset, cascade=flag(request.query_params, "cascade"))
+        deletion.delete(fileset, cascade=read_query(request, Cascade).cascade)
         return Response(fileset_json(fileset))
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,16 +15,18 @@ from assay.filesets.storage import StoredFile, storage_of
 from assay.filesets.store import get_fileset
 from assay.filesets.upload import Upload
 from assay.filesets.wire import FileList, FileReply
-from assay.platform.api import Endpoint, django_request, flag
+from assay.platform.api import Endpoint, django_request, read_query
 from assay.platform.errors import BadRequest, Unavailable
-from assay.platform.openapi import OpenApiParameter, OpenApiTypes, extend_schema, refusals
-
-BYTES = "application/octet-stream"
-RANGE = [OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One range of bytes.")]
+from assay.platform.openapi import BYTES, RANGE, OpenApiTypes, extend_schema, refusals
 
 
 def file_json(fileset: Fileset, file: StoredFile, cache_status: str | None = None) -> dict[str, Any]:
     return FileReply.of(fileset, file, cache_status).model_dump(mode="json")
+
+
+class FilesQuery(BaseModel):
+    path: str = Field("", description="A folder, or one file.")
+    include_cache_status: bool = Field(False, description="Say which files of a hub are here already.")
 
 
 class Files(Endpoint):
@@ -31,17 +34,14 @@ class Files(Endpoint):
         operation_id="list_files",
         summary="List the files of a fileset",
         tags=["Files"],
-        parameters=[
-            OpenApiParameter("path", str, description="A folder, or one file."),
-            OpenApiParameter("include_cache_status", bool, description="Say which files of a hub are here already."),
-        ],
-        responses={200: FileList, **refusals(400, 404, 502)},
+        parameters=[FilesQuery],
+        responses={200: FileList, **refusals(400, 404, 422, 502)},
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
+        asked = read_query(request, FilesQuery)
         fileset = get_fileset(workspace, name)
-        under = paths.folder(request.query_params.get("path", ""))
-        told = flag(request.query_params, "include_cache_status")
-        found = storage_of(fileset).files(fileset, under)
+        found = storage_of(fileset).files(fileset, paths.folder(asked.path))
+        told = asked.include_cache_status
         return Response({"data": [file_json(fileset, file, _cache_status(file, told)) for file in found]})
 
 
@@ -61,7 +61,7 @@ class OneFile(Endpoint):
         operation_id="download_file",
         summary="Read a file, or one range of it",
         tags=["Files"],
-        parameters=RANGE,
+        parameters=[RANGE],
         responses={
             (200, BYTES): OpenApiTypes.BINARY,
             (206, BYTES): OpenApiTypes.BINARY,

@@ -12,8 +12,8 @@ from assay.filesets.models import Fileset
 from assay.filesets.wire_v1 import DatasetCreate, DatasetReply, DatasetUpdate
 from assay.platform.auth import principal
 from assay.platform.openapi import extend_schema, refusals
-from assay.platform.v1 import V1_QUERY, DeletedV1, V1Endpoint, deleted, given, read_v1, v1_page
-from assay.platform.v1_conditions import between, containing, exactly, within
+from assay.platform.v1 import DeletedV1, V1Endpoint, deleted, given, read_v1, v1_page
+from assay.platform.v1_conditions import Between, containing, exactly, within
 from assay.platform.v1_lists import V1List
 from assay.workspaces.namespaces import Store, namespace_for
 
@@ -30,8 +30,8 @@ DATASETS = V1List(
         "files_url": containing("files_url"),
         **{name: containing(f"dataset_entry__{name}") for name in ("format", "hf_endpoint", "split", "limit")},
         "ownership": within("dataset_entry__ownership"),
-        "created_at": between("registered_at"),
-        "updated_at": between("updated_at"),
+        "created_at": Between("registered_at"),
+        "updated_at": Between("updated_at"),
     },
 )
 ANNOTATED = {
@@ -52,7 +52,7 @@ class Datasets(V1Endpoint):
         operation_id="list_v1_datasets",
         summary="List datasets, registered or not",
         tags=["v1 datasets"],
-        parameters=V1_QUERY,
+        parameters=DATASETS.query,
         responses={200: v1_page(DatasetReply), **refusals(400, 422)},
     )
     def get(self, request: Request) -> Response:

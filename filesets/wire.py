@@ -44,7 +44,7 @@ class FilesetCreate(BaseModel):
     purpose: Purpose = Purpose.GENERIC
     metadata: Metadata | None = None
     custom_fields: dict[str, Any] | None = None
-    cache: bool | None = None
+    cache: bool | None = Field(None, strict=True)
     """Taken and not needed: what is read of a hub is always kept."""
 
 

@@ -8,9 +8,10 @@ from assay.filesets.datasets import entry_of
 from assay.filesets.models import Fileset
 from assay.platform.api import WireTime
 from assay.platform.v1 import Described, Named, Ownership
+from assay.platform.wire import NUMBER
 
 FilesUrl = Annotated[str, Field(min_length=1, max_length=2048)]
-Limit = Annotated[int, Field(ge=1, lt=2**31)]
+Limit = Annotated[int, Field(ge=1, lt=2**31), NUMBER]
 
 
 class DatasetFields(Described):

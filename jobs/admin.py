@@ -28,6 +28,8 @@ from assay.jobs.states import MOVES, TERMINAL
 from assay.jobs.steps import percent
 from assay.jobs.terms import plain_address
 from assay.jobs.waiting import waiting_of
+from assay.platform.audit import record
+from assay.platform.caller import Action, caller
 from assay.platform.errors import Refusal
 from assay.workspaces.guarded import GuardedAdmin
 
@@ -114,7 +116,7 @@ class JobAdmin(ReadOnly, GuardedAdmin):
 
     @admin.display
     def scores(self, job: Job) -> SafeString | str:
-        notice = SafeString(STAND_IN_NOTICE if judged_by_stand_in(job) else "")
+        notice = SafeString(STAND_IN_NOTICE if judged_by_stand_in(job) else "")  # our own words  # nosec B703
         if job.state != State.COMPLETED:
             return notice or "The job has not completed; the rows judged so far are below."
         _, place = local.content(job.result_fileset, results.path_of(job, results.AGGREGATES))
@@ -179,29 +181,26 @@ class JobAdmin(ReadOnly, GuardedAdmin):
         return self._do(request, object_id, rerun_failed)
 
     def has_cancel_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return self._may(request, object_id, State.CANCELLING)
+        return self._may(object_id, State.CANCELLING)
 
     def has_pause_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return self._may(request, object_id, State.PAUSING)
+        return self._may(object_id, State.PAUSING)
 
     def has_resume_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return self._may(request, object_id, State.PENDING) and self._state(object_id) == State.PAUSED
+        return self._may(object_id, State.PENDING) and self._state(object_id) == State.PAUSED
 
     def has_rerun_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        if not request.user.has_perm("jobs.change_job") or object_id is None:
-            return False
-        lacking = Job.objects.filter(~Q(state=State.COMPLETED) | Q(rows_failed__gt=0), state__in=TERMINAL)
-        return lacking.filter(pk=object_id).exists()
+        lacking = Job.objects.filter(~Q(state=State.COMPLETED) | Q(rows_failed__gt=0))
+        return self._state(object_id) in TERMINAL and lacking.filter(pk=object_id or 0).exists()
 
-    def _may(self, request: HttpRequest, object_id: str | None, to: State) -> bool:
+    def _may(self, object_id: str | None, to: State) -> bool:
         state = self._state(object_id)
-        return request.user.has_perm("jobs.change_job") and state is not None and to in MOVES[state]
+        return state is not None and to in MOVES[state]
 
     def _state(self, object_id: str | None) -> State | None:
-        if object_id is None:
-            return None
-        found = Job.objects.filter(pk=object_id).values_list("state", flat=True).first()
-        return State(found) if found else None
+        """Return the state of a job that the caller may change."""
+        found = Job.objects.filter(pk=object_id).values_list("workspace", "state").first() if object_id else None
+        return State(found[1]) if found and caller().may(Action.WRITE, found[0]) else None
 
     def _do(self, request: HttpRequest, object_id: str, verb: Callable[[Job], Job]) -> HttpResponse:
         try:
@@ -300,3 +299,16 @@ class TermsAdmin(ModelAdmin):  # type: ignore[misc]
     list_editable = list_display[2:]
     search_fields = ("address", "model")
     ordering = ("address", "model")
+
+    def save_model(self, request: HttpRequest, obj: Terms, form: Any, change: bool) -> None:
+        stored = Terms.objects.filter(pk=obj.pk).first()
+        super().save_model(request, obj, form, change)
+        record(f"terms.{'update' if change else 'create'}", obj, before=_said(stored), after=_said(obj))
+
+    def delete_model(self, request: HttpRequest, obj: Terms) -> None:
+        record("terms.delete", obj, before=_said(obj))
+        super().delete_model(request, obj)
+
+
+def _said(terms: Terms | None) -> dict[str, Any] | None:
+    return None if terms is None else {name: getattr(terms, name) for name in TermsAdmin.list_display}

@@ -11,7 +11,10 @@ from assay.jobs.leases import shards_at_once
 from assay.jobs.models import Job, Shard, ShardState, State
 from assay.jobs.states import TERMINAL, move
 from assay.jobs.wake import wake
+from assay.platform.audit import record
+from assay.platform.caller import Action
 from assay.platform.errors import Conflict
+from assay.workspaces.lookup import need
 
 CHANGEABLE = ("parallelism", "uses_cache", "budget_tokens", "budget_cost")
 NAMES = {"uses_cache": "cache", "budget_tokens": "budget in tokens", "budget_cost": "budget in USD"}
@@ -19,16 +22,22 @@ NAMES = {"uses_cache": "cache", "budget_tokens": "budget in tokens", "budget_cos
 
 def cancel(job: Job) -> Job:
     """Stop the job for good; rows that are judged already stay readable. No change where it has ended."""
-    if move(job, State.CANCELLING, message="Cancelling"):
-        logs.write(job, "Cancel requested.")
+    need(Action.WRITE, job.workspace)
+    with transaction.atomic():
+        if move(job, State.CANCELLING, message="Cancelling"):
+            logs.write(job, "Cancel requested.")
+            record("job.cancel", job)
     settle(job)
     return job
 
 
 def pause(job: Job) -> Job:
     """Stop the job until ``resume``. No change where it has ended or is stopping."""
-    if move(job, State.PAUSING, message="Pausing"):
-        logs.write(job, "Pause requested.")
+    need(Action.WRITE, job.workspace)
+    with transaction.atomic():
+        if move(job, State.PAUSING, message="Pausing"):
+            logs.write(job, "Pause requested.")
+            record("job.pause", job)
     settle(job)
     return job
 
@@ -38,11 +47,17 @@ def resume(job: Job) -> Job:
 
     Raises ``Conflict`` where its budget is used up.
     """
+    need(Action.WRITE, job.workspace)
     if job.state == State.PAUSED:
         refuse_exhausted(job)
     planned = Shard.objects.filter(job=job).exists()
-    if move(job, State.PENDING if planned else State.CREATED, only=State.PAUSED, message="Resumed", pause_reason=""):
-        logs.write(job, "Resumed.")
+    onward = State.PENDING if planned else State.CREATED
+    with transaction.atomic():
+        resumed = move(job, onward, only=State.PAUSED, message="Resumed", pause_reason="")
+        if resumed:
+            logs.write(job, "Resumed.")
+            record("job.resume", job)
+    if resumed:
         call_workers(job)
     return job
 
@@ -53,6 +68,7 @@ def change(job: Job, **fields: Any) -> Job:
     Whether it uses the cache counts from the next shard on. Raises ``Conflict`` for a job that has ended.
     """
     assert fields.keys() <= set(CHANGEABLE)
+    need(Action.WRITE, job.workspace)
     with transaction.atomic():
         unfinished = Job.objects.filter(pk=job.pk).exclude(state__in=TERMINAL)
         if not unfinished.update(updated_at=Now(), **fields):
@@ -61,6 +77,7 @@ def change(job: Job, **fields: Any) -> Job:
         if fields:
             told = ", ".join(f"{NAMES.get(name, name)} {_told(value)}" for name, value in fields.items())
             logs.write(job, f"Changed: {told}.")
+            record("job.change", job, before={name: getattr(job, name) for name in fields}, after=fields)
     before = job.parallelism
     job.refresh_from_db(fields=[*CHANGEABLE, "state", "updated_at"])
     if job.parallelism > before and job.state in (State.PENDING, State.ACTIVE):

@@ -18,8 +18,8 @@ from assay.jobs.models import Job
 from assay.jobs.packs import row_lines
 
 PIECE = 64 * 1024
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a cell for a formula, and run it."""
+FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+"""What makes a spreadsheet take a cell for a formula, and run it, if there is no apostrophe before it."""
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 BATCH_ROWS = 500
 GROUP_ROWS = 5000
@@ -50,7 +50,7 @@ def export(job: Job, form: Format) -> Iterator[bytes]:
 
 
 def csv_pieces(job: Job) -> Iterator[bytes]:
-    """Yield a table as CSV that is safe to open: a text that a spreadsheet would run begins with an apostrophe."""
+    """Yield a table as CSV that is safe to open: a text that a spreadsheet would run has an apostrophe in front."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     with _scratch() as scratch:
@@ -68,7 +68,7 @@ def csv_pieces(job: Job) -> Iterator[bytes]:
 def _harmless(cell: Cell) -> Any:
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if isinstance(cell, str) and cell.startswith(FORMULA) and not NUMBER.fullmatch(cell):
+    if isinstance(cell, str) and FORMULA.match(cell) and not NUMBER.fullmatch(cell):
         return f"'{cell}"
     return cell
 

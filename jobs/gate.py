@@ -4,6 +4,7 @@ Where nothing limits the endpoint a call passes at once, and the governor is onl
 """
 
 import asyncio
+import contextvars
 import json
 import logging
 import random
@@ -23,6 +24,7 @@ from assay.jobs.governor_stores import store
 from assay.jobs.ledger import Ledger, Line, terms_of, tokens_of
 from assay.jobs.models import Job, Terms
 from assay.jobs.terms import limits_of
+from assay.jobs.watch import CallWatch, paused
 from assay_sdk.engine.delivery import QUOTA_SPENT
 from assay_sdk.engine.endpoint import Endpoint
 from assay_sdk.engine.errors import TransportFailure
@@ -123,6 +125,7 @@ class ShardGate:
 
     def __post_init__(self) -> None:
         self._line = Line(self.endpoint.model[:255], self.endpoint.address[:1024])
+        self._watch = CallWatch(self.endpoint)
 
     async def admit(self, waiting: Waiting, size: int) -> None:
         self._size = size
@@ -138,8 +141,10 @@ class ShardGate:
             self._flying -= 1
             raise
         self.ledger.budget.in_flight += 1
+        self._watch.begins()
 
     def saw(self, outcome: HTTPReply | TransportFailure) -> float | None:
+        self._watch.ended(outcome)
         self.ledger.budget.in_flight -= 1
         self._flying -= 1
         refused = False
@@ -182,6 +187,7 @@ class ShardGate:
 
     async def close(self) -> None:
         """Leave the line."""
+        self._watch.close()
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
@@ -202,12 +208,14 @@ class ShardGate:
         """Return once it is a call's turn; then it is in flight."""
         turn = asyncio.Event()
         place = turn, time.monotonic()
+        why = self._grant.why if self._grant is not None else ""
         self._queue.append(place)
         try:
             if len(self._queue) == 1:
                 self._hasten()
-            while not turn.is_set():
-                await waiting.sleep(WAIT_SECONDS, turn)
+            with self._watch.waiting():
+                while not turn.is_set():
+                    await waiting.sleep(WAIT_SECONDS, turn)
         except BaseException:
             if turn.is_set():
                 self._flying -= 1
@@ -215,6 +223,7 @@ class ShardGate:
             else:
                 self._queue.remove(place)
             raise
+        paused(why or (self._grant.why if self._grant is not None else ""), time.monotonic() - place[1])
 
     def _let_go(self) -> None:
         """Let go whoever may."""
@@ -317,7 +326,8 @@ class ShardGate:
         name = json.dumps([self.endpoint.address, model, self.key])
         began = time.monotonic()
         try:
-            grant = await loop.run_in_executor(threads, self.membership.sync, name, ask)
+            context = contextvars.copy_context()  # so that its log lines name the job
+            grant = await loop.run_in_executor(threads, context.run, self.membership.sync, name, ask)
         except Exception:  # whatever it is, calls are not to wait for it for ever
             logger.exception("the rate governor failed; calls go on without it")
             grant = OPEN

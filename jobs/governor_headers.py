@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 MINUTE = 60.0
+LARGEST, LONGEST = 1e15, 366 * 86400.0
+"""What is beyond them (calls, seconds) was not meant, or not meant well."""
+LONGEST_VALUE = 500
+"""Characters of a header that are read."""
 SCARCE, PLENTY = 0.5, 0.9
 """Below the first part of its calls a window is scarce, until it is back above the second."""
 KINDS = ("requests", "tokens")
@@ -39,12 +43,13 @@ class Window:
 
 def windows_of(headers: Mapping[str, str]) -> dict[str, Window]:
     """Return what a reply says of "requests" and of "tokens"; nothing where it says nothing that can be understood."""
+    headers = {name: value[:LONGEST_VALUE] for name, value in headers.items() if "ratelimit" in name}
     try:
         found = {kind: window for kind in KINDS if (window := _by_vendor(headers, kind))}
         if "requests" not in found and (window := _by_standard(headers)):
             found["requests"] = window
         return found
-    except ValueError:
+    except (ValueError, KeyError):  # no number, or only a part of what belongs together
         return {}
 
 
@@ -79,8 +84,8 @@ def _by_standard(headers: Mapping[str, str]) -> Window | None:
 
 
 def _sound(window: Window) -> Window | None:
-    sound = window.limit >= 1 and window.period > 0 and 0 <= window.remaining <= window.limit and window.reset >= 0
-    return window if sound else None
+    sound = 1 <= window.limit < LARGEST and 0 < window.period < LONGEST and 0 <= window.reset < LONGEST
+    return window if sound and 0 <= window.remaining <= window.limit else None
 
 
 def seconds_of(span: str) -> float:

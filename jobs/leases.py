@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from assay.jobs.models import Job, Shard, ShardState, State
 from assay.jobs.states import move
+from assay.platform import metrics
 
 LEASE = timedelta(seconds=6)
 RENEW_SECONDS = 2.0
@@ -95,6 +96,8 @@ def claim_shard(job_id: int) -> Shard | None:
         )
         if not claimed:
             return None
+        if shard.state == ShardState.RUNNING:
+            transaction.on_commit(metrics.shards_taken_over.inc)
         if job.state == State.PENDING:
             move(job, State.ACTIVE, message=f"Judging {job.rows_total} rows")
         shard.refresh_from_db()
@@ -168,6 +171,7 @@ def bury_the_dead() -> set[int]:
             continue
         lapsed = Shard.objects.filter(pk=shard.pk, token=shard.token, state=ShardState.RUNNING)
         if lapsed.update(state=ShardState.WAITING, lease_until=None):
+            metrics.shards_taken_over.inc()
             freed.add(shard.job_id)
     return freed
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any
 
 from django.utils import timezone
@@ -27,6 +28,7 @@ from assay_sdk.engine.aggregate import Summary
 from assay_sdk.engine.result import Row
 from assay_sdk.engine.run import evaluate
 from assay_sdk.engine.spec import RunConfig, parse_metric
+from assay_sdk.engine.transport import open_transport
 
 TOTAL_SECONDS = 50.0
 """Clients give up after a minute."""
@@ -55,14 +57,15 @@ def evaluate_live(
     snapshots = {name: _without_keys(body, keys) for name, body in read_both(given).items()}
     evaluation = translate(snapshots["config"], snapshots["target"], own_hosts=own_hosts)
     _check_kind(snapshots["config"], snapshots["target"])
-    for reference, secret in sealed_secrets(evaluation.models).items():
-        keys[reference_of({SEALED: reference})] = open_secret(secret).reveal()
+    sealed = sealed_secrets(evaluation.models)
     parts = [_part(evaluation, task, index) for index, task in enumerate(evaluation.tasks)]
     read = [_rows(part) for part in parts]
     for part in parts:
         for metric in part.metrics.values():
             for address in metric.addresses():
                 egress.check(address)
+    for reference, secret in sealed.items():
+        keys[reference_of({SEALED: reference})] = open_secret(secret).reveal()
     run = Live(evaluation, parts, read, keys)
     message = run.go()
     return _reply(snapshots["config"], run, message)
@@ -94,12 +97,15 @@ class Live:
         return "" if scored or not self.first_error else f"No row could be scored. The first reason: {self.first_error}"
 
     async def _all(self) -> None:
-        async with asyncio.timeout(TOTAL_SECONDS):
+        async with asyncio.timeout(TOTAL_SECONDS), aclosing(open_transport(guard=egress.permit)) as wire:
             for part, items in zip(self.parts, self.read, strict=True):
                 self.tasks[part.name] = "running"
                 batch: list[Row] = [part.row(index, item) for index, item in enumerate(items)]
                 config = RunConfig(parallelism=self.evaluation.parallelism)
-                async for row in evaluate(batch, part.metrics, config=config, api_keys=self.keys, **part.patience()):
+                options = part.patience()
+                async for row in evaluate(
+                    batch, part.metrics, config=config, transport=wire, api_keys=self.keys, **options
+                ):
                     self.summary.add(row)
                     self.done += 1
                     self.first_error = self.first_error or (row.failure.text if row.failure else "")

@@ -13,7 +13,9 @@ from django.utils import timezone
 from assay.jobs.models import Job, LogLine
 from assay.jobs.states import TERMINAL
 from assay.jobs.steps import main_step, step_names
+from assay.platform.drain import draining
 from assay.platform.errors import BadRequest
+from assay.platform.texts import storable
 
 LONGEST = 10_000
 """Characters of a line; a judge's reply in an error text may be megabytes."""
@@ -42,9 +44,8 @@ class LogPage:
 def write(job: Job, message: str, *, step: str | None = None) -> None:
     """Add a line to the job's log, cut off at 10,000 characters. Callers keep secrets out of it."""
     text = message if len(message) <= LONGEST else message[: LONGEST - 1] + "…"
-    # What neither database stores: NUL characters, and halves of UTF-16 pairs that a judge sent.
-    text = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    LogLine.objects.create(job=job, step=step if step in step_names(job) else main_step(job), message=text)
+    where = step if step in step_names(job) else main_step(job)
+    LogLine.objects.create(job=job, step=where, message=storable(text))
 
 
 def read(job: Job, steps: Collection[str], *, limit: int = 100, cursor: str | None = None) -> LogPage:
@@ -114,7 +115,7 @@ class Following:
 
     def __next__(self) -> list[LogLine]:
         heard = time.monotonic()
-        while not (self._over or self._closed):
+        while not (self._over or self._closed or draining.is_set()):  # whoever follows goes on from its last line
             state = self._job.values_list("state", flat=True).first()
             self._over = state is None or state in TERMINAL or time.monotonic() > self._until
             found = self._look()

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from assay.filesets.models import Blob, Fileset
 from assay.platform.ids import new_id
+from assay.platform.sight import InSight
 from assay.secrets.models import Secret
 from assay.workspaces.models import Workspace
 
@@ -96,6 +97,8 @@ class Job(models.Model):
     """Until then one worker plans or finishes it."""
     barren_claims = models.PositiveIntegerField(default=0)
     """How often in a row a worker ended while it planned or finished the job."""
+
+    objects = InSight()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_job_a_name")]
@@ -279,6 +282,8 @@ class Result(models.Model):
     name = models.CharField(max_length=63)
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects = InSight("job__workspace_id")
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "name"], name="one_result_a_name")]
 
@@ -318,6 +323,8 @@ class Reply(models.Model):
     body = models.BinaryField()
     """As it came, compressed with zlib."""
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = InSight()
 
     class Meta:
         verbose_name_plural = "replies"

@@ -4,26 +4,25 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from assay.evaluator.wire import LARGEST_COUNT
 from assay.platform.api import mistakes
 from assay.platform.errors import Invalid
+from assay.platform.wire import NUMBER
 
 MEMBER = "assay"
 LARGEST_BUDGET = 2**63 - 1
 
 
-def _number(value: Any) -> Any:
-    if isinstance(value, bool | str):
-        raise PydanticCustomError("decimal_type", "Input should be a number")
-    return value
-
-
-Parallelism = Annotated[int, Field(strict=True, ge=1, le=LARGEST_COUNT)]
-Tokens = Annotated[int, Field(strict=True, ge=1, le=LARGEST_BUDGET)]
-Dollars = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=6), BeforeValidator(_number)]
+Parallelism = Annotated[int, Field(ge=1, le=LARGEST_COUNT), NUMBER]
+Tokens = Annotated[int, Field(ge=1, le=LARGEST_BUDGET), NUMBER]
+Dollars = Annotated[
+    Decimal,
+    Field(gt=0, max_digits=18, decimal_places=6),
+    NUMBER,
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10**12}),
+]
 Yes = Annotated[bool, Field(strict=True)]
 
 

@@ -1,13 +1,16 @@
 """Turn a submitted job into shards: which files each part reads, pinned, and which rows each shard judges."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from assay.filesets import history, rows
 from assay.filesets.models import Storage
 from assay.filesets.store import filesets_at_hand
 from assay.jobs import logs
+from assay.jobs.allowed import most_rows
 from assay.jobs.leases import shards_at_once
 from assay.jobs.models import Dialect, Job, JobInput, JobPart, Shard, State
 from assay.jobs.parts import BadMapping, Part, hub_fileset, parts_of
@@ -15,9 +18,12 @@ from assay.jobs.states import move
 from assay.jobs.wake import wake
 from assay.platform import egress
 from assay.platform.errors import Refusal
+from assay_sdk.engine.glance import Glance
 from assay_sdk.engine.mapping import Unmapped
 
 SHARD_ROWS = 2000
+LOOK_SECONDS = 10.0
+LOOK_BYTES = 256 << 20
 
 
 class Unplannable(Exception):
@@ -43,8 +49,14 @@ def plan(job: Job) -> bool:
         for stored in job.parts.filter(rows__isnull=True).select_related("fileset").order_by("index"):
             stored.job = job
             pin(stored)
-    found = [find_rows(part) for part in parts_of(job)]
+    most = most_rows(job)
+    found = [find_rows(part, most=None if most is None else most + 1) for part in parts_of(job)]
     total = sum(each.rows for each in found)
+    if most is not None and total > most:
+        raise Unplannable(
+            f"The job has more rows than the {most} that a job of workspace '{job.workspace}' may have. Limit the "
+            "samples, or ask an administrator for more."
+        )
     shards = _shards(job, found)
     with transaction.atomic():
         waiting = f"Waiting for a worker to judge {total} rows"
@@ -113,6 +125,8 @@ def _inputs(part: Part, most: int | None) -> list[rows.PlannedInput]:
         name = name if "/" in name else f"{job.workspace.name}/{name}"
         raise Unplannable(f"Fileset '{name}' not found. Create the fileset, then submit the job again.")
     limits = [limit + part.offset for limit in (part.limit, most) if limit is not None]
+    # Who wants the first few rows only is waiting for them.
+    reading = part.reading if most is None else replace(part.reading, glance=Glance(LOOK_SECONDS, LOOK_BYTES))
     try:
         return rows.plan_inputs(
             part.fileset,
@@ -121,7 +135,7 @@ def _inputs(part: Part, most: int | None) -> list[rows.PlannedInput]:
             min(limits, default=None),
             part.mapping,
             named=part.named,
-            reading=part.reading,
+            reading=reading,
         )
     except rows.RowsUnreadable as error:
         raise Unplannable(_about(part, str(error))) from None
@@ -143,6 +157,9 @@ def pin(stored: JobPart) -> None:
             stored.revision = huggingface.resolve(huggingface.Repository.of(elsewhere, asked or "main"))
         else:
             here = filesets_at_hand().filter(workspace__name=dataset["namespace"], name=dataset["repository"])
+            if settings.AUTH and stored.pk is not None:
+                # A worker sees more than whoever submitted it: elsewhere only what was found for them then.
+                here = here.filter(Q(workspace=stored.job.workspace_id) | Q(pk=stored.fileset_id))
             stored.fileset = here.first()
             if stored.fileset is None:
                 raise Unplannable(f"Nothing was found at {dataset['files_url']}.")

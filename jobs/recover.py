@@ -11,6 +11,7 @@ from assay.jobs.leases import bury_the_dead, shards_at_once
 from assay.jobs.models import Job, Reply, Shard, ShardState, State, Worker
 from assay.jobs.states import RUNNABLE, TERMINAL
 from assay.jobs.wake import wake
+from assay.platform import metrics
 
 RING_AGAIN = timedelta(seconds=5)
 FORGET_WORKERS = timedelta(hours=1)
@@ -18,21 +19,21 @@ LEFT_OVERS = 200
 """Shards that are packed at once, of those that nobody packed when their job ended."""
 
 
-def sweep() -> int:
+def sweep(ring_again: timedelta = RING_AGAIN) -> int:
     """Free shards whose lease ran out, complete stops that were asked for, ring for jobs that want more workers.
 
-    Returns for how many jobs it rang.
+    Not for a job that somebody rang for less than ``ring_again`` ago. Returns for how many jobs it rang.
     """
     if not Job.objects.exclude(state__in=TERMINAL).exists():
         return 0  # asked every two seconds, mostly of a platform at rest
     now = timezone.now()
     lapsed = Shard.objects.filter(state=ShardState.RUNNING, lease_until__lt=now)
     freed = set(lapsed.values_list("job_id", flat=True))
-    lapsed.update(state=ShardState.WAITING)
+    metrics.shards_taken_over.inc(lapsed.update(state=ShardState.WAITING))
     for job in Job.objects.filter(state__in=(State.CANCELLING, State.PAUSING)).defer("spec"):
         settle(job)
     free = Q(lease_until=None) | Q(lease_until__lt=now)
-    long_ago = Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN) | Q(pk__in=freed)
+    long_ago = Q(rung_at=None) | Q(rung_at__lte=now - ring_again) | Q(pk__in=freed)
     unheld = Job.objects.filter(free, long_ago, state__in=RUNNABLE)
     rung = 0
     counted = unheld.annotate(
@@ -48,9 +49,12 @@ def sweep() -> int:
 
 
 def take_over() -> None:
-    """Free what dead workers of this machine held, and ring for it: called by a worker as it starts."""
-    for job_id in bury_the_dead():
-        wake(job_id)
+    """Free what dead workers of this machine held, and ring for whatever waits: called by a worker as it starts.
+
+    Rings of before may have been for workers that have ended since.
+    """
+    bury_the_dead()
+    sweep(ring_again=timedelta(0))
 
 
 def tidy() -> None:

@@ -5,8 +5,10 @@ import time
 from assay.jobs import control
 from assay.jobs.models import Job
 from assay.jobs.states import TERMINAL
+from assay.platform.caller import Action
 from assay.platform.errors import Conflict
 from assay.workspaces import deletion
+from assay.workspaces.lookup import need
 
 PATIENCE_SECONDS = 12.0
 """Longer than calls in flight are given, and than a dead worker's lease lasts."""
@@ -15,6 +17,7 @@ LOOK_SECONDS = 0.1
 
 def remove(job: Job) -> None:
     """Delete the job and its results; raises ``Conflict`` where it does not come to a stop."""
+    need(Action.WRITE, job.workspace)
     if job.state not in TERMINAL:
         control.cancel(job)
     deadline = time.monotonic() + PATIENCE_SECONDS

@@ -20,7 +20,10 @@ from assay.jobs.control import call_workers, refuse_exhausted
 from assay.jobs.leases import job_lease
 from assay.jobs.models import Job, Reply, RowScore, Shard, ShardState, State
 from assay.jobs.states import TERMINAL, move
+from assay.platform.audit import record
+from assay.platform.caller import Action
 from assay.platform.errors import Conflict, NotFound
+from assay.workspaces.lookup import need
 
 ROWS_AT_ONCE = 500
 KEY_BYTES = 32
@@ -35,6 +38,7 @@ def rerun_failed(job: Job) -> Job:
     Of several callers at once one does it. Raises ``Conflict`` where the job has not ended, where there is nothing to
     judge again, or where its budget is used up; ``NotFound`` where it was deleted meanwhile.
     """
+    need(Action.WRITE, job.workspace)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not _try(job):
         if time.monotonic() > deadline:
@@ -57,6 +61,7 @@ def _try(job: Job) -> bool:
         lost = _forget(job)
         with transaction.atomic():
             _reopen(job, lost)
+            record("job.rerun", job, after={"rows": lost})
     call_workers(job)
     return True
 

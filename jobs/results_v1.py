@@ -12,8 +12,11 @@ from assay.jobs.custom_results import fold
 from assay.jobs.models import Job, State
 from assay.jobs.progress_v1 import status_details
 from assay.jobs.publish_v1 import result_json
+from assay.platform.audit import record
+from assay.platform.caller import Action
 from assay.platform.errors import Invalid
 from assay.platform.v1 import fault, given
+from assay.workspaces.lookup import need
 
 ABOUT = ("description", "project", "custom_fields", "ownership", "files_url")
 """What may be said of a job's result; its scores are what they are."""
@@ -32,6 +35,7 @@ def result_of(job: Job) -> dict[str, Any]:
 
 def change_result(job: Job, body: ResultUpdate) -> None:
     """Say something else of the result; raises ``Invalid`` for a change of its scores."""
+    need(Action.WRITE, job.workspace)
     fields = given(body)
     wrong = [name for name in fields if name not in ABOUT]
     if wrong:
@@ -40,6 +44,7 @@ def change_result(job: Job, body: ResultUpdate) -> None:
         held = Job.objects.select_for_update().only("submitted").get(pk=job.pk)
         held.submitted["result"] = held.submitted.get("result", {}) | fields
         held.save(update_fields=["submitted"])
+        record("job.describe_result", job, after={"changed": sorted(fields)})
     job.submitted = held.submitted
 
 

@@ -13,7 +13,10 @@ from assay.jobs.leases import Exhausted, LeaseLost, claim_shard, job_lease, rele
 from assay.jobs.models import Job, Shard, ShardState, State
 from assay.jobs.plan import Unplannable, plan
 from assay.jobs.setup import Setup
-from assay.jobs.shard_run import ShardRun, draining
+from assay.jobs.shard_run import ShardRun
+from assay.jobs.wake import wake
+from assay.platform import journal, traces
+from assay.platform.drain import draining
 from assay.platform.egress import EgressRefused
 from assay.secrets.vault import SecretUnreadable
 from assay_sdk.engine.errors import RunAborted
@@ -28,8 +31,11 @@ def work(job_id: int) -> None:
     """Do everything for the job that is free to be done now; returns when there is nothing left to claim."""
     while not draining.is_set():
         job = Job.objects.select_related("workspace", "dataset_fileset", "result_fileset").filter(pk=job_id).first()
-        if job is None or not _step(job):
+        if job is None:
             return
+        with journal.about(job=str(job)):
+            if not _step(job):
+                return
 
 
 def _step(job: Job) -> bool:
@@ -50,7 +56,8 @@ def _next(job: Job) -> bool:
             shard = claim_shard(job.pk)
             if shard is not None:
                 shard.job = job
-                judge_shard(shard)
+                with journal.about(shard=str(shard.index)):
+                    judge_shard(shard)
                 packing.pack_early(shard)
                 return True
             if all_shards_done(job):
@@ -61,6 +68,7 @@ def _next(job: Job) -> bool:
     return False
 
 
+@traces.span("plan job")
 def _plan(job: Job) -> bool:
     try:
         return plan(job)
@@ -74,6 +82,7 @@ def _plan(job: Job) -> bool:
     return False
 
 
+@traces.span("finish job")
 def _finish(job: Job) -> None:
     try:
         finish(job)
@@ -84,6 +93,7 @@ def _finish(job: Job) -> None:
         fail(job, "The platform could not write the results: an unexpected error, noted in the server's log.")
 
 
+@traces.span("judge shard")
 def judge_shard(shard: Shard) -> None:
     """Judge the rows of a claimed shard that are not stored yet, and give the shard back."""
     job = shard.job
@@ -92,6 +102,8 @@ def judge_shard(shard: Shard) -> None:
         connection.close()  # for minutes nobody uses it, and the pool is small
         whole = asyncio.run(run.judge())
         release_shard(shard, ShardState.DONE if whole else ShardState.WAITING)
+        if draining.is_set() and not whole:
+            wake(job.pk)  # whoever goes on need not wait for the sweep
     except LeaseLost as lost:
         logger.warning("%s", lost)
         return

@@ -28,10 +28,13 @@ class Setup:
         """
         target = job.spec.get("target")
         own = part_of(job, part)
-        uses = list(job.job_secrets.select_related("secret__workspace"))
+        asked = Model.model_validate(target) if target and own.prompt_template is not None else None
+        needed = {reference for metric in own.metrics.values() for reference in metric.secret_refs()}
+        needed.update(asked.secret_refs() if asked else [])
+        uses = list(job.job_secrets.filter(reference__in=needed).select_related("secret__workspace"))
         setup = cls(
             part=own,
-            target=Model.model_validate(target) if target and own.prompt_template is not None else None,
+            target=asked,
             api_keys={use.reference: open_secret(use.secret).reveal() for use in uses},
             secret_ids={use.reference: use.secret.uid for use in uses},
         )

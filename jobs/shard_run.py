@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from assay.filesets.rows import RowsUnreadable
-from assay.jobs import bulk, logs
+from assay.jobs import bulk, logs, watch
 from assay.jobs import ledger as ledgers
 from assay.jobs import replies as kept
 from assay.jobs.gate import ShardGates
@@ -28,6 +27,9 @@ from assay.jobs.replies import ShardReplies
 from assay.jobs.setup import Setup
 from assay.jobs.states import move
 from assay.jobs.stored import to_batch, to_stored
+from assay.platform import journal
+from assay.platform.drain import draining
+from assay.platform.egress import permit
 from assay_sdk.engine.forms import FormState
 from assay_sdk.engine.pace import Parallelism
 from assay_sdk.engine.result import Row
@@ -52,12 +54,11 @@ TERMS_SECONDS = 2.0
 """How often what people say of the endpoints is read anew."""
 STOP_GRACE_SECONDS = 1.0
 """How long calls in flight may take to come home once a job is cancelled or paused."""
+DRAIN_SECONDS = 30.0
+"""The same once this worker is to end: nobody waits for the job, and these calls are paid for."""
 
 Batch = list[tuple[int, dict[str, Any]]]
 """Rows as they are read: index and item."""
-
-draining = threading.Event()
-"""Set when this worker shuts down: shards are given back after what is in flight is stored."""
 
 
 class Window(NamedTuple):
@@ -108,8 +109,9 @@ class ShardRun:
         """
         job = self.shard.job
         loop = asyncio.get_running_loop()
-        reader, writer = ThreadPoolExecutor(1, "rows"), ThreadPoolExecutor(1, "store")
-        transport = open_transport()
+        reader = ThreadPoolExecutor(1, "rows", journal.adopt, (journal.facts(),))
+        writer = ThreadPoolExecutor(1, "store", journal.adopt, (journal.facts(),))
+        transport = open_transport(guard=permit)
         self.saved_forms = dict(job.forms)
         self.forms = FormState.from_wire(job.forms)
         self.ledger = Ledger(await loop.run_in_executor(reader, all_terms))
@@ -165,7 +167,8 @@ class ShardRun:
         stopped = asyncio.create_task(self.stop.wait())
         await asyncio.wait({judging, keeper, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if self.stop.is_set() and not judging.done():
-            await asyncio.wait({judging, keeper}, timeout=STOP_GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            grace = DRAIN_SECONDS if draining.is_set() else STOP_GRACE_SECONDS
+            await asyncio.wait({judging, keeper}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not judging.done():
             judging.cancel()
@@ -237,13 +240,15 @@ class ShardRun:
         """
         told = f"{len(window.replies)} replies are held"
         try:
-            return patiently(lambda again: self._store_once(window, again), told)
+            directive = patiently(lambda again: self._store_once(window, again), told)
         except LeaseLost:
             # The rows are another worker's now; what was paid for is of use to it all the same.
             with suppress(IntegrityError), transaction.atomic():
                 kept.save(window.replies)
                 ledgers.save(self.shard.job, window.used)
             raise
+        watch.stored(window.rows, window.used)
+        return directive
 
     def _store_once(self, window: Window, again: bool) -> Directive:
         job = self.shard.job

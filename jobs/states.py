@@ -11,11 +11,17 @@
 docs/job-life.md tells the same for users.
 """
 
+import logging
 from typing import Any
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from assay.jobs.models import Job, State
+from assay.platform import metrics
+from assay.platform.texts import storable
+
+logger = logging.getLogger(__name__)
 
 RERUN = frozenset({State.CREATED, State.PENDING})
 """Where a rerun takes a job that has ended: to its planning where that never happened."""
@@ -59,7 +65,16 @@ def move(job: Job, to: State, *, only: State | None = None, **also: Any) -> bool
         for state, onward in MOVES.items()
         if to in onward and (state not in TERMINAL if only is None else state == only)
     ]
+    also = {name: storable(value) if isinstance(value, str) else value for name, value in also.items()}
     stamp = {STAMPS[to]: Now()} if to in STAMPS else {}
     moved = Job.objects.filter(pk=job.pk, state__in=sources).update(state=to, updated_at=Now(), **stamp, **also)
     job.refresh_from_db(fields=["state", "message", "error", "updated_at"])
+    if moved:
+        transaction.on_commit(lambda: _tell(job.uid, to))
     return bool(moved)
+
+
+def _tell(uid: str, to: State) -> None:
+    """Tell operators of a move that was made."""
+    metrics.job_moves.labels(to.value).inc()
+    logger.info("job %s is %s", uid, to.value)

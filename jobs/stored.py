@@ -1,5 +1,6 @@
 """How row scores are kept: slim columns to fold and filter, and whole rows together, compressed."""
 
+import json
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import orjson
 
 from assay.jobs.models import Job, RowBatch, RowScore, Shard
+from assay.platform.texts import storable
 from assay_sdk.engine.result import RowScore as EngineRowScore
 from assay_sdk.engine.result import Score, ScoreState
+from assay_sdk.engine.sound import sound
 
 TARGET = ""
 """In the place of a metric's key: the model that answers."""
@@ -20,8 +23,15 @@ def to_batch(shard: Shard, rows: Sequence[EngineRowScore], askers: Sequence[str]
     With ``askers`` each tells which keys made its calls, each once, in the order of asking.
     """
     records = [row.to_wire() | ({"calls": _calls(row, askers)} if askers else {}) for row in rows]
-    lines = b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    lines = b"".join(map(_line, records))
     return RowBatch(job_id=shard.job_id, shard=shard, rows=[row.index for row in rows], content=zlib.compress(lines, 1))
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # whole numbers beyond 64 bits, which keep their digits, or what a template made
+        return json.dumps(sound(record), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def to_stored(job: Job, row: EngineRowScore, batch: RowBatch) -> RowScore:
@@ -31,7 +41,7 @@ def to_stored(job: Job, row: EngineRowScore, batch: RowBatch) -> RowScore:
         row_index=row.index,
         scored=row.scored,
         scores={key: [_slim(score) for score in scores] for key, scores in row.metrics.items()},
-        error="; ".join(row.errors.values()),
+        error=storable("; ".join(row.errors.values())),
         batch=batch,
         doubtful=b"".join(row.doubtful),
     )
@@ -50,7 +60,7 @@ def from_stored(index: int, scores: dict[str, list[list[Any]]]) -> EngineRowScor
 
 
 def _slim(score: Score) -> list[Any]:
-    slim = [score.name, score.value, score.label, score.state.value, score.reason]
+    slim = [score.name, score.value, score.label, score.state.value, score.reason and storable(score.reason)]
     return [*slim, list(score.counts)] if score.counts else slim
 
 

@@ -6,15 +6,18 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from assay.evaluator.submission import MISSING_SECRET, Submission
+from assay.evaluator.submission import Submission, secrets_of
 from assay.filesets.models import Fileset, Storage
 from assay.filesets.reference import FilesetReference
 from assay.jobs import logs
+from assay.jobs.allowed import refuse_over_quota
 from assay.jobs.models import Job, JobSecret
 from assay.jobs.options import Options
 from assay.jobs.wake import wake
+from assay.platform.audit import record
+from assay.platform.caller import Action
 from assay.platform.errors import Conflict, NotFound
-from assay.secrets.models import Secret
+from assay.workspaces.lookup import need
 from assay.workspaces.models import Workspace
 
 
@@ -35,14 +38,16 @@ def submit(
     Secrets are looked up by name, not opened. Raises ``Conflict`` for a taken name or a missing secret, ``Invalid``
     for options in ``custom_fields`` that are none.
     """
+    need(Action.WRITE, workspace)
     options = Options.of(custom_fields)
     name = name or generated_name()
     dataset = submission.dataset
     reference = dataset if isinstance(dataset, FilesetReference) else None
     fileset = _dataset_fileset(workspace, reference) if reference else None
-    used = {reference: _secret(workspace, reference) for reference in submission.secret_references}
+    used = secrets_of(workspace, submission.secret_references)
     try:
         with transaction.atomic():
+            refuse_over_quota(workspace)
             job = Job.objects.create(
                 workspace=workspace,
                 name=name,
@@ -67,6 +72,8 @@ def submit(
                 JobSecret(job=job, secret=secret, reference=reference) for reference, secret in used.items()
             )
             logs.write(job, f"Job '{workspace.name}/{name}' submitted.")
+            frozen = {"dataset": str(fileset) if fileset else None, "revision": job.dataset_revision}
+            record("job.submit", job, after={**frozen, "secrets": sorted(map(str, used.values()))})
             transaction.on_commit(lambda: wake(job.pk))
     except IntegrityError:
         raise Conflict(_clash(workspace, name)) from None
@@ -96,14 +103,6 @@ def _dataset_fileset(workspace: Workspace, reference: FilesetReference) -> Files
         return reference.resolve(workspace.name)
     except NotFound:
         return None
-
-
-def _secret(workspace: Workspace, reference: str) -> Secret:
-    owner, _, name = reference.rpartition("/")
-    secret = Secret.objects.filter(workspace__name=owner or workspace.name, name=name).first()
-    if secret is None:
-        raise Conflict(MISSING_SECRET)
-    return secret
 
 
 def _result_fileset(workspace: Workspace, job_name: str) -> Fileset:

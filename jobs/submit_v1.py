@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,9 +15,11 @@ from assay.evaluator.sealing import SEALED, seal_keys, sealed_secrets
 from assay.evaluator.wire import Bundle, InlinePayload, MetricOutput, OnlineParams, Params
 from assay.filesets.models import Fileset, Purpose
 from assay.jobs import logs
+from assay.jobs.allowed import refuse_over_quota
 from assay.jobs.models import Dialect, Job, JobPart, JobSecret
 from assay.jobs.options import Options
 from assay.jobs.wake import wake
+from assay.platform.audit import record
 from assay.platform.errors import Invalid, NotFound
 from assay.platform.ids import new_id
 from assay.platform.v1 import fault
@@ -50,9 +53,11 @@ def submit_v1(
     given = {"config": config, "target": target}
     read = read_both(given)
     workspace = namespace_for(Store.ENTITIES, namespace, principal)
-    results = namespace_for(Store.DATA, RESULTS)
+    # Where people sign in, results belong to those whose job it was.
+    results = workspace if settings.AUTH else namespace_for(Store.DATA, RESULTS)
     uid = new_id("eval")
     with inserting(workspace, f"Job {workspace.name}/{name} already exists"):
+        refuse_over_quota(workspace)
         stored = {
             member: found if isinstance(given[member], str) else seal_keys(workspace, found, where=("body", member))[0]
             for member, found in read.items()
@@ -80,6 +85,7 @@ def submit_v1(
             for reference, secret in _secrets(stored, evaluation).items()
         )
         logs.write(job, f"Job '{workspace.name}/{uid}' submitted.")
+        record("job.submit", job, after={"tasks": [task.name for task in evaluation.tasks]})
         transaction.on_commit(lambda: wake(job.pk))
     return job
 

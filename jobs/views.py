@@ -18,10 +18,10 @@ from assay.jobs.shown_spec import with_spec_text
 from assay.jobs.steps import Step, step_names, steps_of
 from assay.jobs.wire import (
     JobReply,
+    JobStatusReply,
     LogReply,
     ResultList,
     ResultReply,
-    StatusReply,
     job_json,
     log_json,
     result_json,
@@ -36,18 +36,19 @@ from assay.jobs.wire_steps import (
     step_entry_json,
     step_json,
 )
-from assay.platform.api import Endpoint, Listing, flag, only, page_model, read_query, without_nulls
+from assay.platform.api import Endpoint, Listing, only, page_model, read_query, without_nulls
 from assay.platform.errors import BadRequest, Forbidden, NotFound, Unavailable
 from assay.platform.openapi import (
-    CASCADE,
-    LIST_QUERY,
-    PAGE_QUERY,
-    OpenApiParameter,
+    BYTES,
+    JSON,
+    RANGE,
     OpenApiTypes,
+    answers,
     extend_schema,
+    list_query,
     refusals,
 )
-from assay.platform.wire import ErrorReply, Pagination, list_of, page_of
+from assay.platform.wire import Cascade, ErrorReply, Pagination, list_of, page_of
 from assay.workspaces import deletion
 from assay.workspaces.lookup import list_in
 
@@ -101,11 +102,13 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def described(
-    operation: str, summary: str, reply: Any, *refused: int, status: int = 200, **also: Any
+    operation: str, summary: str, reply: Any, *refused: int, status: int | tuple[int, ...] = 200, **also: Any
 ) -> Callable[[Method], Method]:
-    """Describe one operation of the API."""
+    """Describe one operation of the API; ``reply`` is a model, or what there is by media type."""
     tag = "Evaluations" if "_evaluation" in operation else "Jobs"
-    responses = {status: reply, **refusals(*refused)}
+    responses = refusals(*refused)
+    for each in status if isinstance(status, tuple) else (status,):
+        responses |= answers(each, reply)
     return extend_schema(operation_id=operation, summary=summary, tags=[tag], responses=responses, **also)
 
 
@@ -138,7 +141,7 @@ def _step(workspace: str, job: str, name: str) -> Step:
 
 
 class Jobs(Endpoint):
-    @described("list_jobs", "List jobs", page_of(JobReply), 400, 404, 422, parameters=LIST_QUERY)
+    @described("list_jobs", "List jobs", page_of(JobReply, omit_null=True), 400, 404, 422, parameters=list_query(JOBS))
     def get(self, request: Request, workspace: str) -> Response:
         return list_in(workspace, JOBS, request, LISTED_WITH_FILESET, job_json, counted=True)
 
@@ -164,10 +167,17 @@ class OneJob(ShowsJob):
         return self.shown(_job(workspace, name))
 
     @described(
-        "delete_job", "Delete a job that has ended, and its results", None, 404, 409, status=204, parameters=CASCADE
+        "delete_job",
+        "Delete a job that has ended, and its results",
+        None,
+        404,
+        409,
+        422,
+        status=204,
+        parameters=[Cascade],
     )
     def delete(self, request: Request, workspace: str, name: str) -> Response:
-        deletion.delete(_light_job(workspace, name), cascade=flag(request.query_params, "cascade"))
+        deletion.delete(_light_job(workspace, name), cascade=read_query(request, Cascade).cascade)
         return Response(status=204)
 
 
@@ -190,30 +200,22 @@ class ResumeJob(ShowsJob):
 
 
 class JobStatus(Endpoint):
-    @described("get_job_status", "How far is the job?", StatusReply, 404)
+    @described("get_job_status", "How far is the job?", JobStatusReply, 404)
     def get(self, request: Request, workspace: str, name: str) -> Response:
         return Response(status_json(_light_job(workspace, name)))
 
 
-LOG_QUERY = [
-    OpenApiParameter("limit", int, description="Lines on a page, 1 to 10000; 100 if not said."),
-    OpenApiParameter("page_cursor", str, description="The next_page or prev_page of an earlier page."),
-    OpenApiParameter("tail", int, description="Instead of a page, the last so many lines."),
-    OpenApiParameter("follow", bool, description="Stream lines as JSON, one a line, until the job ends."),
-    OpenApiParameter("attempt_id", str, description="Only lines of this attempt."),
-    OpenApiParameter("step_id", str, description="Only lines of this step."),
-    OpenApiParameter("task_id", str, description="Only lines of this task."),
-]
+LOG_REPLY = {JSON: LogReply, MEDIA_TYPE: OpenApiTypes.BINARY}
 
 
 class LogQuery(BaseModel):
-    limit: int | None = Field(None, ge=1, le=10_000)
-    page_cursor: str | None = None
-    tail: int | None = Field(None, ge=1, le=10_000)
-    follow: bool = False
-    attempt_id: str | None = None
-    step_id: str | None = None
-    task_id: str | None = None
+    limit: int | None = Field(None, ge=1, le=10_000, description="Lines on a page; 100 if not said.")
+    page_cursor: str | None = Field(None, description="The next_page or prev_page of an earlier page.")
+    tail: int | None = Field(None, ge=1, le=10_000, description="Instead of a page, the last so many lines.")
+    follow: bool = Field(False, description="Stream lines as JSON, one a line, until the job ends.")
+    attempt_id: str | None = Field(None, description="Only lines of this attempt.")
+    step_id: str | None = Field(None, description="Only lines of this step.")
+    task_id: str | None = Field(None, description="Only lines of this task.")
 
     def steps(self, job: Job) -> list[str]:
         """Return the names of the job's steps whose lines are asked for."""
@@ -230,12 +232,12 @@ class JobLogs(Endpoint):
     @described(
         "get_job_logs",
         "Read the job's log, page by page or its end, or follow it",
-        LogReply,
+        LOG_REPLY,
         400,
         404,
         422,
         503,
-        parameters=LOG_QUERY,
+        parameters=[LogQuery],
     )
     def get(self, request: Request, workspace: str, name: str) -> Response | StreamingHttpResponse:
         asked = read_query(request, LogQuery)
@@ -285,8 +287,26 @@ class OneJobResult(ShowsResult):
         return Response(self.shown(request, results.find_result(workspace, name, result)))
 
 
+ARTIFACTS_TYPE = "application/x-tar"
+RESULT_FILE = dict.fromkeys((BYTES, ARTIFACTS_TYPE), OpenApiTypes.BINARY)
+
+
+def downloads(operation: str) -> Callable[[Method], Method]:
+    """Describe the download of a result."""
+    return described(
+        operation,
+        "Download a result, or one range of it",
+        RESULT_FILE,
+        404,
+        416,
+        503,
+        status=(200, 206),
+        parameters=[RANGE],
+    )
+
+
 class DownloadJobResult(Endpoint):
-    @described("download_job_result", "Download a result", OpenApiTypes.BINARY, 404, 416, 503)
+    @downloads("download_job_result")
     def get(self, request: Request, workspace: str, name: str, result: str) -> StreamingHttpResponse:
         return _file_of(request, results.find_result(workspace, name, result))
 
@@ -295,28 +315,33 @@ def _file_of(request: Request, result: Result) -> StreamingHttpResponse:
     job = result.job
     file, place = local.content(job.result_fileset, results.path_of(job, result.name))
     asked = request.headers.get("Range")
-    span = read_range(asked, file.size) if asked else Span(0, file.size)
+    span = Span(0, file.size) if asked is None else read_range(asked, file.size)
     archive = result.name == results.ARTIFACTS
     headers = {
-        "Content-Type": "application/x-tar" if archive else "application/octet-stream",
+        "Content-Type": ARTIFACTS_TYPE if archive else BYTES,
         "Content-Disposition": f'attachment; filename="{result.name}{".tar.gz" if archive else ""}"',
         "Content-Length": str(len(span)),
         "Accept-Ranges": "bytes",
         "ETag": f'"{file.etag}"',
     }
-    if asked:
+    if asked is not None:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{file.size}"
     try:
         pieces = Pieces(place, span)
     except FileNotFoundError:
         raise Unavailable(f"The content of '{result.name}' is missing from this server's data folder.") from None
-    return StreamingHttpResponse(pieces, status=206 if asked else 200, headers=headers)
+    return StreamingHttpResponse(pieces, status=200 if asked is None else 206, headers=headers)
+
+
+STEPS_PAGE = page_model(25, 1000, tuple(TIMES), "created_at")
 
 
 class JobSteps(Endpoint):
-    @described("list_job_steps", "List the job's steps", page_of(StepEntry), 404, 422, parameters=PAGE_QUERY)
+    @described(
+        "list_job_steps", "List the job's steps", page_of(StepEntry, omit_null=True), 404, 422, parameters=[STEPS_PAGE]
+    )
     def get(self, request: Request, workspace: str, name: str) -> Response:
-        asked = read_query(request, page_model(25, 1000, tuple(TIMES), "created_at"))
+        asked = read_query(request, STEPS_PAGE)
         steps = steps_of(_job(workspace, name))
         if asked.sort.startswith("-"):
             steps.reverse()

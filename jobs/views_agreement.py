@@ -1,5 +1,7 @@
 """The doors of agreement with people and of comparisons between jobs. Nothing is kept of either."""
 
+from typing import ClassVar
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -8,21 +10,13 @@ from assay.jobs.comparison import comparison_of
 from assay.jobs.judged import find_job
 from assay.jobs.views import described
 from assay.jobs.wire_agreement import (
-    MOST_RESAMPLES,
     AgreementQuery,
     AgreementReply,
     ComparisonReply,
     ComparisonRequest,
 )
 from assay.platform.api import Endpoint, read_body, read_query
-from assay.platform.openapi import OpenApiParameter
-
-AGREEMENT_QUERY = [
-    OpenApiParameter("column", str, required=True, description="Where people's ratings are in the dataset's items."),
-    OpenApiParameter("score", str, description="metric.score, or its end; the only one, or the column's namesake."),
-    OpenApiParameter("resamples", int, description=f"For the intervals: 1000, 0 for none, at most {MOST_RESAMPLES}."),
-    OpenApiParameter("seed", int, description="The same seed gives the same intervals; 0 if not said."),
-]
+from assay.platform.caller import Action
 
 
 class EvaluationAgreement(Endpoint):
@@ -32,7 +26,7 @@ class EvaluationAgreement(Endpoint):
         AgreementReply,
         404,
         422,
-        parameters=AGREEMENT_QUERY,
+        parameters=[AgreementQuery],
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
         asked = read_query(request, AgreementQuery)
@@ -42,6 +36,8 @@ class EvaluationAgreement(Endpoint):
 
 
 class Comparisons(Endpoint):
+    needs: ClassVar = {"POST": Action.READ}
+
     @described(
         "compare_evaluations",
         "How do evaluations of the same rows differ, and is it more than chance?",

@@ -1,6 +1,6 @@
 """The doors to a job while it runs and after: how it comes along, what may be changed of it, what is judged again."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,15 +14,11 @@ from assay.jobs.views import described
 from assay.jobs.wire import EvaluationReply, evaluation_json
 from assay.jobs.wire_control import ProgressReply
 from assay.platform.api import Endpoint, read_body, read_query
-from assay.platform.openapi import OpenApiParameter, extend_schema_view
-
-PROGRESS_QUERY = [
-    OpenApiParameter("aggregates", bool, description="false leaves out the aggregates of the rows so far.")
-]
+from assay.platform.openapi import extend_schema_view
 
 
 class ProgressQuery(BaseModel):
-    aggregates: bool = True
+    aggregates: bool = Field(True, description="false leaves out the aggregates of the rows so far.")
 
 
 class OneEvaluation(views_evaluate.OneEvaluation):
@@ -76,7 +72,7 @@ class EvaluationProgress(Endpoint):
         ProgressReply,
         404,
         422,
-        parameters=PROGRESS_QUERY,
+        parameters=[ProgressQuery],
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
         job = find_job(workspace, name)

@@ -10,14 +10,14 @@ from assay.evaluator.wire import WRITTEN_BY_USERS, JobRequest
 from assay.jobs import views
 from assay.jobs.models import Job, Result
 from assay.jobs.submit import submit
-from assay.jobs.views import described
-from assay.jobs.wire import EvaluationReply, LogReply, ResultList, ResultReply, StatusReply, evaluation_json
+from assay.jobs.views import LOG_REPLY, LogQuery, described, downloads
+from assay.jobs.wire import EvaluationReply, JobStatusReply, ResultList, ResultReply, evaluation_json
 from assay.jobs.wire_steps import ExecutionProfile
 from assay.platform.api import Endpoint, Listing, read_body
 from assay.platform.auth import principal
 from assay.platform.errors import Invalid
-from assay.platform.openapi import CASCADE, LIST_QUERY, OpenApiTypes, extend_schema_view
-from assay.platform.wire import page_of
+from assay.platform.openapi import extend_schema_view, list_query
+from assay.platform.wire import Cascade, page_of
 from assay.workspaces.lookup import list_in
 from assay.workspaces.models import Project, Workspace
 
@@ -33,7 +33,15 @@ EVALUATIONS = Listing(
 
 
 class Evaluations(Endpoint):
-    @described("list_evaluations", "List evaluations", page_of(EvaluationReply), 400, 404, 422, parameters=LIST_QUERY)
+    @described(
+        "list_evaluations",
+        "List evaluations",
+        page_of(EvaluationReply, omit_null=True),
+        400,
+        404,
+        422,
+        parameters=list_query(EVALUATIONS),
+    )
     def get(self, request: Request, workspace: str) -> Response:
         return list_in(workspace, EVALUATIONS, request, views.LISTED, evaluation_json, counted=True)
 
@@ -86,7 +94,14 @@ class DownloadUrl:
 @extend_schema_view(
     get=described("get_evaluation", "Read an evaluation", EvaluationReply, 404),
     delete=described(
-        "delete_evaluation", "Delete an evaluation that has ended", None, 404, 409, status=204, parameters=CASCADE
+        "delete_evaluation",
+        "Delete an evaluation that has ended",
+        None,
+        404,
+        409,
+        422,
+        status=204,
+        parameters=[Cascade],
     ),
 )
 class OneEvaluation(AsEvaluation, views.OneJob):
@@ -98,14 +113,14 @@ class CancelEvaluation(AsEvaluation, views.CancelJob):
     """Cancels at the evaluator's address."""
 
 
-@extend_schema_view(get=described("get_evaluation_status", "How far is the evaluation?", StatusReply, 404))
+@extend_schema_view(get=described("get_evaluation_status", "How far is the evaluation?", JobStatusReply, 404))
 class EvaluationStatus(views.JobStatus):
     """The status of a job, at the evaluator's address."""
 
 
 @extend_schema_view(
     get=described(
-        "get_evaluation_logs", "Read the evaluation's log", LogReply, 400, 404, 422, parameters=views.LOG_QUERY
+        "get_evaluation_logs", "Read the evaluation's log", LOG_REPLY, 400, 404, 422, 503, parameters=[LogQuery]
     )
 )
 class EvaluationLogs(views.JobLogs):
@@ -122,8 +137,6 @@ class OneEvaluationResult(DownloadUrl, views.OneJobResult):
     """A result of a job, at the evaluator's address."""
 
 
-@extend_schema_view(
-    get=described("download_evaluation_result", "Download a result", OpenApiTypes.BINARY, 404, 416, 503)
-)
+@extend_schema_view(get=downloads("download_evaluation_result"))
 class DownloadEvaluationResult(views.DownloadJobResult):
     """The content of a result, at the evaluator's address."""

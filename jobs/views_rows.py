@@ -14,29 +14,19 @@ from assay.jobs.row_pages import LARGEST_PAGE, rows_page
 from assay.jobs.views import described
 from assay.platform.api import LAST_PAGE, Endpoint, read_query
 from assay.platform.errors import NotFound
-from assay.platform.openapi import OpenApiParameter, OpenApiTypes
+from assay.platform.openapi import OpenApiTypes
 from assay_sdk.engine.result import ScoreState
-
-ROWS_QUERY = [
-    OpenApiParameter("limit", int, description=f"Rows on a page: 50, at most {LARGEST_PAGE}."),
-    OpenApiParameter("page_cursor", str, description="The next_page or prev_page of another page."),
-    OpenApiParameter("scored", bool, description="true: rows that have all scores; false: rows that lack one."),
-    OpenApiParameter("state", str, description=f"Rows with a score in that state: {', '.join(ScoreState)}."),
-]
-EXPORT_QUERY = [
-    OpenApiParameter("format", str, description="jsonl: whole rows; csv or parquet: a table. jsonl if not said."),
-]
 
 
 class RowsQuery(BaseModel):
-    limit: int = Field(50, ge=1, le=LARGEST_PAGE)
-    page_cursor: str | None = None
-    scored: bool | None = None
-    state: ScoreState | None = None
+    limit: int = Field(50, ge=1, le=LARGEST_PAGE, description="Rows on a page.")
+    page_cursor: str | None = Field(None, description="The next_page or prev_page of another page.")
+    scored: bool | None = Field(None, description="true: rows that have all scores; false: rows that lack one.")
+    state: ScoreState | None = Field(None, description="Rows with a score in that state.")
 
 
 class ExportQuery(BaseModel):
-    format: Format = Format.JSONL
+    format: Format = Field(Format.JSONL, description="jsonl: whole rows; csv or parquet: a table.")
 
 
 class WholeRow(BaseModel, extra="allow"):
@@ -60,7 +50,7 @@ class EvaluationRows(Endpoint):
         400,
         404,
         422,
-        parameters=ROWS_QUERY,
+        parameters=[RowsQuery],
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
         asked = read_query(request, RowsQuery)
@@ -89,10 +79,10 @@ class ExportEvaluation(Endpoint):
     @described(
         "export_evaluation",
         "Download the rows so far as JSON lines, CSV or Parquet",
-        OpenApiTypes.BINARY,
+        dict.fromkeys(exports.MEDIA_TYPES.values(), OpenApiTypes.BINARY),
         404,
         422,
-        parameters=EXPORT_QUERY,
+        parameters=[ExportQuery],
     )
     def get(self, request: Request, workspace: str, name: str) -> StreamingHttpResponse:
         asked = read_query(request, ExportQuery)

@@ -24,12 +24,14 @@ from assay.jobs.wire_v1 import JobCreateV1, JobReplyV1, StatusDetailsV1, job_jso
 from assay.jobs.zipped import zipped
 from assay.platform.api import django_request, only
 from assay.platform.auth import principal
+from assay.platform.caller import Action
 from assay.platform.counts import rows_of
 from assay.platform.errors import Conflict, NotFound
-from assay.platform.openapi import OpenApiTypes, extend_schema, refusals
-from assay.platform.v1 import V1_QUERY, V1Endpoint, given, read_v1, v1_page
-from assay.platform.v1_conditions import between, choices, containing, exactly, inside, moments, within
+from assay.platform.openapi import OpenApiTypes, answers, extend_schema, refusals
+from assay.platform.v1 import V1Endpoint, given, read_v1, v1_page
+from assay.platform.v1_conditions import Between, Moments, choices, containing, exactly, inside, within
 from assay.platform.v1_lists import V1List
+from assay.workspaces.lookup import need
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -37,7 +39,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 def described(
     operation: str, summary: str, reply: Any, *refused: int, status: int = 200, **also: Any
 ) -> Callable[[Method], Method]:
-    responses = {status: reply, **refusals(*refused)}
+    responses = {**answers(status, reply), **refusals(*refused)}
     return extend_schema(operation_id=operation, summary=summary, tags=["v1 jobs"], responses=responses, **also)
 
 
@@ -77,7 +79,7 @@ JOBS = V1List(
         "config": _named_or_inside("config"),
         "target": _named_or_inside("target"),
         "custom_fields": inside("custom_fields"),
-        "created_at": moments("created_at"),
+        "created_at": Moments("created_at"),
     },
     searches={
         "id": containing("uid"),
@@ -88,8 +90,8 @@ JOBS = V1List(
         "ownership": within("ownership"),
         "config": within("submitted", "config"),
         "target": within("submitted", "target"),
-        "created_at": between("created_at"),
-        "updated_at": between("updated_at"),
+        "created_at": Between("created_at"),
+        "updated_at": Between("updated_at"),
     },
 )
 
@@ -122,7 +124,7 @@ def own_hosts(request: Request) -> frozenset[str]:
 
 
 class JobsV1(V1Endpoint):
-    @described("list_v1_evaluation_jobs", "List jobs", v1_page(JobReplyV1), 400, 422, parameters=V1_QUERY)
+    @described("list_v1_evaluation_jobs", "List jobs", v1_page(JobReplyV1), 400, 422, parameters=JOBS.query)
     def get(self, request: Request) -> Response:
         return JOBS.reply(request, V1_JOBS, job_json, count_v1)
 
@@ -163,6 +165,7 @@ class CancelJobV1(V1Endpoint):
     @described("cancel_v1_evaluation_job", "Stop a job for good", JobReplyV1, 404, 409, request=None)
     def post(self, request: Request, identifier: str) -> Response:
         job = find_v1(identifier)
+        need(Action.WRITE, job.workspace)
         if job.state in TERMINAL:
             raise Conflict(f"Job {identifier} is {status(job)} and cannot be cancelled.")
         control.cancel(job)
@@ -190,7 +193,11 @@ class JobLogsV1(V1Endpoint):
 
 class DownloadV1(V1Endpoint):
     @described(
-        "download_v1_evaluation_job_results", "Download everything as a ZIP archive", OpenApiTypes.BINARY, 404, 409
+        "download_v1_evaluation_job_results",
+        "Download everything as a ZIP archive",
+        {"application/zip": OpenApiTypes.BINARY},
+        404,
+        409,
     )
     def get(self, request: Request, identifier: str) -> StreamingHttpResponse:
         job = find_v1(identifier)

@@ -24,10 +24,12 @@ from assay.jobs.results_v1 import change_result, result_of
 from assay.jobs.views_v1 import V1_JOBS, count_v1, described, find_v1
 from assay.jobs.wire_v1 import job_of_result
 from assay.platform.auth import principal
+from assay.platform.caller import Action
 from assay.platform.errors import Conflict, NotFound
-from assay.platform.v1 import V1_QUERY, DeletedV1, V1Endpoint, deleted, read_v1, v1_page
+from assay.platform.v1 import DeletedV1, V1Endpoint, deleted, read_v1, v1_page
 from assay.platform.v1_conditions import choices
 from assay.platform.v1_lists import V1List
+from assay.workspaces.lookup import need
 
 
 def _of_jobs(name: str, way: tuple[str, ...], text: str) -> Q:
@@ -38,7 +40,7 @@ RESULTS = V1List(filters={"job_id": _of_jobs, "job": _of_jobs})
 
 
 class ResultsV1(V1Endpoint):
-    @described("list_v1_results", "List results", v1_page(PostedResultReply), 400, 422, parameters=V1_QUERY)
+    @described("list_v1_results", "List results", v1_page(PostedResultReply), 400, 422, parameters=RESULTS.query)
     def get(self, request: Request) -> Response:
         asked = RESULTS.read(request)
         shown = {"kind": Value("job", CharField()), "key": F("pk"), "at": F("created_at")}
@@ -79,6 +81,7 @@ class OneResultV1(V1Endpoint):
     def delete(self, request: Request, identifier: str) -> Response:
         job = _job_of(identifier)
         if job is not None:
+            need(Action.WRITE, job.workspace)
             raise Conflict(f"Result {identifier} belongs to job {job.uid}, and goes with it: delete the job.")
         delete_posted(get_posted(identifier))
         return deleted(identifier)

@@ -20,10 +20,12 @@ from assay.jobs.wire_v1 import JobCreateV2, JobReplyV2, error_json, job_id_v2, j
 from assay.jobs.zipped import zipped
 from assay.platform.api import wire_time
 from assay.platform.auth import principal
+from assay.platform.caller import Action
 from assay.platform.errors import Conflict, NotFound
-from assay.platform.openapi import OpenApiParameter, OpenApiTypes
-from assay.platform.v1 import V1_QUERY, DeletedV1, V1Endpoint, deleted, given, read_v1, v1_page
+from assay.platform.openapi import BYTES, OpenApiParameter, OpenApiTypes
+from assay.platform.v1 import DeletedV1, V1Endpoint, deleted, given, read_v1, v1_page
 from assay.platform.v1_lists import AGES, V1List
+from assay.workspaces.lookup import need
 
 LOG_LINES = 1000
 SCORES, ARTIFACTS = "evaluation-results", "artifacts"
@@ -61,7 +63,7 @@ class LogPageV2(BaseModel):
 
 
 class JobsV2(V1Endpoint):
-    @described("list_v2_evaluation_jobs", "List jobs", v1_page(JobReplyV2), 400, 422, parameters=V1_QUERY)
+    @described("list_v2_evaluation_jobs", "List jobs", v1_page(JobReplyV2), 400, 422, parameters=JOBS_V2.query)
     def get(self, request: Request) -> Response:
         return JOBS_V2.reply(request, V1_JOBS, job_json_v2, count_v1)
 
@@ -96,6 +98,7 @@ class CancelJobV2(V1Endpoint):
     @described("cancel_v2_evaluation_job", "Stop a job for good", JobReplyV2, 404, 409, request=None)
     def post(self, request: Request, identifier: str) -> Response:
         job = _find(identifier)
+        need(Action.WRITE, job.workspace)
         if job.state in TERMINAL:
             raise Conflict(f"Job {identifier} is {status_v2(job)} and cannot be cancelled.")
         control.cancel(job)
@@ -168,7 +171,12 @@ class DownloadScoresV2(V1Endpoint):
 
 
 class DownloadArtifactsV2(V1Endpoint):
-    @described("download_v2_evaluation_artifacts", "Download everything as a ZIP archive", OpenApiTypes.BINARY, 404)
+    @described(
+        "download_v2_evaluation_artifacts",
+        "Download everything as a ZIP archive",
+        {BYTES: OpenApiTypes.BINARY},
+        404,
+    )
     def get(self, request: Request, identifier: str) -> HttpResponse | StreamingHttpResponse:
         job = _find(identifier)
         return StreamingHttpResponse(

@@ -33,7 +33,7 @@ class EvaluationReply(BaseModel):
     status: str
     status_details: dict[str, Any]
     error_details: dict[str, Any] | None
-    ownership: Any
+    ownership: dict[str, Any] | None
     custom_fields: dict[str, Any]
 
 
@@ -75,7 +75,7 @@ class JobReply(BaseModel):
     error_details: dict[str, Any] | None
     created_at: WireTime
     updated_at: WireTime
-    ownership: Any
+    ownership: dict[str, Any] | None
     custom_fields: dict[str, Any]
 
 
@@ -126,7 +126,7 @@ class StepStatus(BaseModel):
     updated_at: WireTime
 
 
-class StatusReply(BaseModel):
+class JobStatusReply(BaseModel):
     id: str
     name: str
     status: str

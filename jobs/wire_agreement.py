@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from assay.jobs.models import Job
+from assay.platform.wire import NUMBER
 from assay_sdk.engine.agree import Agreement
 from assay_sdk.engine.compare import MOST_CHANGED, TestName
 from assay_sdk.engine.comparison import ComparedRun, Comparison, Difference
@@ -17,10 +18,12 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class AgreementQuery(BaseModel):
-    column: str = Field(min_length=1, max_length=1024)
-    score: str | None = Field(None, max_length=1024)
-    resamples: Resamples = RESAMPLES
-    seed: Seed = 0
+    column: str = Field(min_length=1, max_length=1024, description="Where people's ratings are in the dataset's items.")
+    score: str | None = Field(
+        None, max_length=1024, description="metric.score, or its end; the only one, or the column's namesake."
+    )
+    resamples: Resamples = Field(RESAMPLES, description="For the intervals; 0 for none.")
+    seed: Seed = Field(0, description="The same seed gives the same intervals.")
 
 
 class ComparisonRequest(BaseModel):
@@ -28,14 +31,14 @@ class ComparisonRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    jobs: list[str] = Field(min_length=2, max_length=8)
+    jobs: list[str] = Field(min_length=2, max_length=8, json_schema_extra={"uniqueItems": True})
     score: str | None = Field(None, max_length=1024)
     test: TestName = "auto"
     baseline: str | None = None
     """The job that all others are compared with; each with each if absent."""
-    resamples: Resamples = RESAMPLES
-    seed: Seed = 0
-    changed: int = Field(MOST_CHANGED, ge=0, le=100)
+    resamples: Annotated[Resamples, NUMBER] = RESAMPLES
+    seed: Annotated[Seed, NUMBER] = 0
+    changed: Annotated[int, NUMBER] = Field(MOST_CHANGED, ge=0, le=100)
     """How many of the rows that changed most to list."""
 
 

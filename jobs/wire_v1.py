@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from assay.evaluator.definitions import full
 from assay.evaluator.models import DefinitionKind
-from assay.evaluator.wire_v1 import Linked
+from assay.evaluator.wire_v1 import EXAMPLE, LinkedConfig, LinkedTarget
 from assay.jobs.models import Job, State
 from assay.jobs.progress_v1 import status, status_details
 from assay.jobs.submit_v1 import RESULTS
@@ -18,8 +18,10 @@ UNSTARTED: dict[str, Any] = {"message": None, "task_status": {}, "progress": Non
 
 
 class JobCreateV1(Described):
-    config: Linked
-    target: Linked
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    config: LinkedConfig
+    target: LinkedTarget
     namespace: V1Name = DEFAULT_NAMESPACE
     output_files_url: Annotated[str, Field(max_length=1024)] | None = None
 
@@ -93,11 +95,13 @@ WORDS_V2 = {"running": "active", "failed": "error"}
 
 
 class SpecV2(BaseModel):
-    config: Linked
-    target: Linked
+    config: LinkedConfig
+    target: LinkedTarget
 
 
 class JobCreateV2(Described):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"spec": EXAMPLE}]})
+
     spec: SpecV2
     name: V1Name | None = None
     namespace: V1Name = DEFAULT_NAMESPACE

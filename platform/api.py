@@ -9,14 +9,17 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from pydantic import BaseModel, Field, PlainSerializer, ValidationError, create_model
+from pydantic.json_schema import SkipJsonSchema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from assay.platform.errors import Invalid, NotFound
+from assay.platform.errors import Invalid, NotFound, TooLarge
 from assay.platform.filters import read_filter
+from assay_sdk.engine.worktime import WORK_TIME
 
 M = TypeVar("M", bound=BaseModel)
 D = TypeVar("D", bound=Model)
@@ -26,13 +29,23 @@ LAST_PAGE = 2**53
 """The largest number that every JSON reader takes for what it is."""
 DEEPEST = 100
 """How deep a body may be nested. orjson writes 254 levels, and a reply may hold what a body held some levels deeper."""
+MOST_VALUES = 4_000_000
+"""What a body may hold: small values take a hundred times the memory of their text."""
 ORJSON_DEEPEST = 254
 SPOKEN_TYPES = {"model_type": "model_attributes_type"}
 """Mistakes that the contract calls by another name than pydantic does."""
 
 
+WORK_SECONDS = 10.0
+"""Of a thread's own work, for all templates and patterns that a request brings or asks for."""
+
+
 class Endpoint(APIView):
     """A JSON endpoint: one class an address, one method a verb."""
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with WORK_TIME.within(WORK_SECONDS):
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -65,7 +78,9 @@ def read_body(request: Request, model: type[M], *, confidential: bool = False) -
 
 
 def decode(raw: bytes) -> Any:
-    """Return the JSON in ``raw``; raises ``Invalid`` for what is no JSON, too deep or not to be stored."""
+    """Return the JSON in ``raw``; raises ``Invalid`` for what is no JSON, too deep or not storable; ``TooLarge``."""
+    if len(raw) > MOST_VALUES and sum(raw.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES:
+        raise TooLarge(f"The request body holds more than {MOST_VALUES:,} values.")
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -176,13 +191,13 @@ class Page(BaseModel):
 def page_model(default_size: int, largest: int, sorts: tuple[str, ...], default_sort: str) -> type[Page]:
     """Return the query model of a list: ``sorts`` are its fields, each also taken with a leading minus."""
     choices = tuple(sign + name for name in sorts for sign in ("", "-"))
-    sort: Any = StrEnum("Sort", {choice: choice for choice in choices}) if choices else str
+    sort: Any = StrEnum("Sort", {choice: choice for choice in choices}) if choices else SkipJsonSchema[str]
     return create_model(
         "Page",
         __base__=Page,
         page=(int, Field(1, ge=1, le=LAST_PAGE)),
-        page_size=(int, Field(default_size, ge=1, le=largest)),
-        sort=(sort, default_sort),
+        page_size=(int, Field(default_size, ge=1, le=largest, description="Entries on a page.")),
+        sort=(sort, Field(default_sort, description="With a leading minus the other way round.")),
     )
 
 
@@ -270,7 +285,3 @@ def without_nulls(entry: Any, verbatim: Collection[str] = ()) -> Any:
     if isinstance(entry, list):
         return [without_nulls(value, verbatim) for value in entry]
     return entry
-
-
-def flag(query: QueryDict, name: str) -> bool:
-    return query.get(name, "").lower() in {"1", "true", "yes", "on"}

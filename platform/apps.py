@@ -10,6 +10,7 @@ class PlatformConfig(AppConfig):
 
     def ready(self) -> None:
         supervised.travel_light()
-        from assay.platform import celery, checks, counts  # noqa: F401  the Celery app that @shared_task binds to
+        from assay.platform import audit, celery, checks, counts  # noqa: F401  the Celery app that @shared_task binds to
 
         post_migrate.connect(counts.keep_counting, sender=self)
+        post_migrate.connect(audit.guard_table, sender=self)

@@ -5,14 +5,18 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
+from celery.signals import before_task_publish, task_postrun, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assay.platform.settings")
 
 from django.conf import settings
 from django.db import close_old_connections
 from django.utils.module_loading import import_string
+
+from assay.platform import journal, metrics, traces
 
 logger = logging.getLogger(__name__)
 app = Celery("assay")
@@ -55,9 +59,33 @@ app.conf.update(
 )
 app.autodiscover_tasks(["assay.filesets", "assay.jobs"])
 
+ORIGIN = "assay_origin"
+"""The header of a message that says where it came from: the request's id, and its span."""
+
+
+@before_task_publish.connect
+def hand_on(headers: dict[str, Any], **said: Any) -> None:
+    """Tell whoever does the task which request asked for it."""
+    about = {name: value for name, value in journal.facts().items() if name in ("request_id", "trace_id")}
+    headers[ORIGIN] = {"about": about, "carried": traces.carried()}
+
+
+@task_prerun.connect
+def take_up(task: "Task[Any, Any]", **said: Any) -> None:
+    origin = task.request.get(ORIGIN) or {}
+    journal.adopt(origin.get("about") or {})
+    traces.adopt(origin.get("carried") or {})
+
+
+@task_postrun.connect
+def put_down(**said: Any) -> None:
+    journal.adopt({})
+    traces.adopt({})
+
 
 SWEEPS = {
     "assay.jobs.tasks.sweep": 2.0,
+    "assay.platform.audit.seal_events": 5.0,
     "assay.platform.counts.fold": 60.0,
     "assay.jobs.tasks.tidy": 600.0,
     "assay.filesets.tasks.sweep": 3600.0,
@@ -71,14 +99,17 @@ def start_sweeps() -> None:
     Not through the broker: what finds the work that the broker has lost must not wait for it, nor for a free worker.
     """
     for name, seconds in SWEEPS.items():
-        threading.Thread(target=_repeat, args=(import_string(name), seconds), name=name, daemon=True).start()
+        failures = metrics.sweep_failures.labels(name)
+        sweep = import_string(name)
+        threading.Thread(target=_repeat, args=(sweep, seconds, failures.inc), name=name, daemon=True).start()
 
 
-def _repeat(sweep: Callable[[], object], seconds: float) -> None:
+def _repeat(sweep: Callable[[], object], seconds: float, failed: Callable[[], object]) -> None:
     while True:
         time.sleep(seconds)
         try:
             sweep()
         except Exception:  # whatever it is, the next one may do better
+            failed()
             logger.exception("a sweep failed; the next one is in %s s", seconds)
         close_old_connections()

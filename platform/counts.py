@@ -14,18 +14,23 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Model
 
+from assay.platform.caller import caller
 from assay.platform.models import RowCount
 
 FOLDED_AT_ONCE = 500
 
 
 def rows_of(model: type[Model], *, workspace: Model | None = None, kind: str | None = None) -> int:
-    """Return how many rows a counted table has, in one workspace or in all, of one kind or of any."""
+    """Return how many rows a counted table has that the caller sees, in one workspace or in all, of any kind or one."""
+    values: list[Any]
     sql, values = 'SELECT COALESCE(SUM("rows"), 0) FROM platform_rowcount WHERE "table" = %s', [model._meta.db_table]
     if workspace is not None:
         sql, values = sql + " AND workspace = %s", [*values, workspace.pk]
     if kind is not None:
         sql, values = sql + " AND kind = %s", [*values, kind]
+    seen = caller().sees()
+    if seen is not None:
+        sql, values = sql + f" AND workspace IN ({', '.join(['%s'] * len(seen)) or 'NULL'})", [*values, *seen]
     with connection.cursor() as cursor:  # the ORM would take longer to write this down than the database to answer
         cursor.execute(sql, values)
         return int(cursor.fetchone()[0])
@@ -79,7 +84,7 @@ def keep_counting(**_: Any) -> None:
     tables = set(connection.introspection.table_names())
     for each in counted():
         if {each.table, RowCount._meta.db_table} <= tables and not _settled(each):
-            _begin(each)
+            begin(each)
 
 
 def _settled(each: Counted) -> bool:
@@ -94,7 +99,7 @@ def _settled(each: Counted) -> bool:
     return there and (each.model._base_manager.exists() or not RowCount.objects.filter(table=each.table).exists())
 
 
-def _begin(each: Counted) -> None:
+def begin(each: Counted) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         # The triggers come first: on Postgres they wait for writers, who from then on write down what they do.
         (_make_on_postgres if connection.vendor == "postgresql" else _make_on_sqlite)(cursor, each)

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from assay.platform.auth import known_only
 from assay.platform.openapi import schema
 
 DEEPEST = 6
@@ -54,6 +55,7 @@ class Model:
     kind: str
 
 
+@known_only
 def page(request: HttpRequest) -> HttpResponse:
     document = schema()
     return render(
@@ -172,6 +174,8 @@ def _example(part: dict[str, Any], depth: int = 0) -> Any:
         return {}
     if "$ref" in part:
         return _example(schema()["components"]["schemas"].get(_target(part), {}), depth)
+    if "examples" in part:
+        return part["examples"][0]
     for choice in ("anyOf", "oneOf", "allOf"):
         if choice in part:
             return _example(part[choice][0], depth)

@@ -3,11 +3,15 @@
 Cloud metadata and link-local addresses are never called: they hand out the machine's own credentials. ``EGRESS_DENY``
 and ``EGRESS_ALLOW`` hold hosts, ``host:port`` pairs and networks; an allow list, once set, is all there is. Without
 one, private networks may be called with auth off (one person, who has them anyway) and not with it on.
+
+``check`` asks before anything is done for a URL; a name may lead elsewhere a moment later. So whatever connects asks
+``permit`` as well, with the very addresses that it is about to connect to.
 """
 
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -27,6 +31,7 @@ METADATA_NAMES = {
     "metadata.goog",
     "instance-data",
     "instance-data.ec2.internal",
+    "metadata.tencentyun.com",
 }
 NEVER = [
     ip_network(network)
@@ -34,6 +39,8 @@ NEVER = [
         "169.254.0.0/16",  # link-local; the metadata service of most clouds
         "fe80::/10",
         "fd00:ec2::/32",  # metadata, name and time services inside EC2
+        "fd20:ce::254/128",  # metadata at Google Cloud
+        "fd00:42::42/128",  # metadata at Scaleway
         "100.100.100.200/32",  # metadata at Alibaba Cloud
         "168.63.129.16/32",  # the platform's own channel in Azure
         "192.0.0.192/32",  # metadata at Oracle Cloud
@@ -43,7 +50,16 @@ NEVER = [
 ]
 SHARED = ip_network("100.64.0.0/10")
 """Carrier-grade NAT: inside somebody's network, though Python does not call it private."""
-NAT64 = ip_network("64:ff9b::/96")
+INNER = [
+    ip_network(network)
+    for network in (
+        "64:ff9b::/96",  # NAT64
+        "64:ff9b:1::/48",  # NAT64 with a prefix of the network's own
+        "::ffff:0:0:0/96",  # IPv4-translated
+        "::/96",  # IPv4-compatible
+    )
+]
+"""IPv6 networks whose addresses end in the IPv4 address that they lead to."""
 ENTRY = re.compile(r"(?:\[(?P<bracketed>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 """An entry that may end in a port; a bare IPv6 address or network is none of these."""
 
@@ -78,10 +94,36 @@ def check(url: str) -> None:
     not know the name.
     """
     host, port = _host_and_port(url)
-    shown = _shown(url)
-    addresses = [inner for address in _addresses(host, port) for inner in _spellings(address)]
+    _judge(_shown(url), host, port, resolve(host, port))
+
+
+def permit(host: str, port: int, addresses: Sequence[str]) -> None:
+    """Return if a connection may be made to any of these addresses of ``host``; raises ``EgressRefused``.
+
+    No addresses are those of a name that only a proxy knows. Asks no name server, so an event loop may call it.
+    """
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    _judge(shown, _name(host), port, addresses)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses that the host has at this moment; none for a name that is not known."""
+    with suppress(ValueError):
+        return [str(ip_address(host))]
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return []
+    # Decimal, octal and hexadecimal spellings of an address come out of the resolver as the address they mean.
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _judge(shown: str, host: str, port: int, given: Sequence[str]) -> None:
+    addresses = [inner for text in given for inner in _spellings(ip_address(text))]
     if host in METADATA_NAMES or any(address in network for address in addresses for network in NEVER):
-        raise EgressRefused(f"Host '{shown}' is not in the allowed external hosts list.")
+        if host in METADATA_NAMES or host in given:
+            raise EgressRefused(f"Host '{shown}' is not in the allowed external hosts list.")
+        raise _refused(shown, "it leads to a cloud metadata or link-local address")
     if any(rule.names(host, port) or _any_holds(rule, addresses, port) for rule in _rules(*settings.EGRESS_DENY)):
         raise _refused(shown, "ASSAY_EGRESS_DENY names it")
     allowed = _rules(*settings.EGRESS_ALLOW)
@@ -104,10 +146,13 @@ def _host_and_port(url: str) -> tuple[str, int]:
         raise EgressRefused("The URL is malformed.") from None
     if parts.scheme not in PORTS:
         raise EgressRefused("Only http and https URLs can be called.")
-    host = (parts.hostname or "").lower().rstrip(".")
+    host = (parts.hostname or "").rstrip(".")
     if not host or any(character in host for character in "\x00 \t\r\n"):
         raise EgressRefused("The URL names no host.")
-    return host, PORTS[parts.scheme] if port is None else port
+    # Libraries are of several minds about which host such a URL names.
+    if "\\" in parts.netloc or ("%" in host and ":" not in host):
+        raise EgressRefused("The URL is malformed.")
+    return _name(host), PORTS[parts.scheme] if port is None else port
 
 
 def _shown(url: str) -> str:
@@ -116,30 +161,28 @@ def _shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def _addresses(host: str, port: int) -> list[Address]:
-    try:
-        return [ip_address(host.partition("%")[0])]
-    except ValueError:
-        pass
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    # Decimal, octal and hexadecimal spellings of an address come out of the resolver as the address they mean.
-    return list({ip_address(str(entry[4][0]).partition("%")[0]) for entry in found})
+def _name(host: str) -> str:
+    """Return the one spelling of a host's name that rules and calls are compared in."""
+    with suppress(UnicodeError):
+        host = host if host.isascii() else host.encode("idna").decode()
+    return host.lower().rstrip(".")
 
 
 def _spellings(address: Address) -> Iterable[Address]:
-    """Yield the address, and the IPv4 one that an IPv6 address leads to."""
-    inner = None
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            yield address.ipv4_mapped
-            return
-        inner = IPv4Address(int(address) & 0xFFFF_FFFF) if address in NAT64 else address.sixtofour
+    """Yield the address, and the IPv4 ones that an IPv6 address leads to."""
+    if isinstance(address, IPv4Address):
+        yield address
+        return
+    if address.ipv4_mapped:
+        yield address.ipv4_mapped
+        return
     yield address
-    if inner is not None:
-        yield inner
+    if any(address in network for network in INNER) and int(address) > 1:  # :: and ::1 are themselves
+        yield IPv4Address(int(address) & 0xFFFF_FFFF)
+    if address.sixtofour:
+        yield address.sixtofour
+    if address.teredo:
+        yield from address.teredo
 
 
 def _private(address: Address) -> bool:
@@ -164,7 +207,7 @@ def _rules(*entries: str) -> list[Rule]:
 
 def _rule(entry: str) -> Rule:
     found = ENTRY.fullmatch(entry.lower())
-    host = ((found["bracketed"] or found["host"]) if found else entry.lower()).rstrip(".")
+    host = _name((found["bracketed"] or found["host"]) if found else entry)
     port = int(found["port"]) if found and found["port"] else None
     try:
         return Rule(host, ip_network(host, strict=False), port)

@@ -19,7 +19,7 @@ The body is ``{"detail": …}``, platform-v2 section 2.1.
 import logging
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions as drf
@@ -110,6 +110,8 @@ def envelope(error: Exception, context: dict[str, Any]) -> Response:
             return Response({"detail": "Not Found"}, status=404)
         case RequestDataTooBig():
             return Response({"detail": "The request body is larger than this server takes."}, status=413)
+        case SuspiciousOperation():  # a thousand parameters, for one
+            return Response({"detail": "The request has too many parameters, or is otherwise malformed."}, status=400)
         case OperationalError() | InterfaceError():
             busy = "locked" in str(error)
             if not busy:

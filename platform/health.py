@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.platform.api import Endpoint
+from assay.platform.drain import draining
 from assay.platform.openapi import extend_schema
 
 logger = logging.getLogger(__name__)
@@ -97,6 +98,8 @@ class Ready(Open):
         responses={200: Health, 503: Health},
     )
     def get(self, request: Request) -> Response:
+        if draining.is_set():
+            return Response({"status": "draining"}, status=503)
         if database_answers():
             Ready.migrated = Ready.migrated or not missing_migrations()
             if Ready.migrated:

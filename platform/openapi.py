@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
 from rest_framework.views import APIView
 
+from assay.platform.api import Listing
+from assay.platform.auth import known_only
 from assay.platform.wire import ErrorReply
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
+JSON = "application/json"
+BYTES = "application/octet-stream"
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 View = TypeVar("View", bound=type[APIView])
@@ -35,15 +40,18 @@ class OpenApiTypes(Enum):
 
 @dataclass(frozen=True)
 class OpenApiParameter:
-    """A parameter of an operation; ``type`` is a type of Python's."""
+    """A parameter of an operation; ``type`` is a type as pydantic reads it, limits and all, or a JSON schema."""
 
     HEADER: ClassVar[Literal["header"]] = "header"
+    PATH: ClassVar[Literal["path"]] = "path"
 
     name: str
-    type: type
-    location: Literal["query", "header"] = "query"
+    type: Any
+    location: Literal["query", "header", "path"] = "query"
     required: bool = False
     description: str = ""
+    style: Literal["deepObject"] | None = None
+    """How an object is written in a query: ``deepObject`` is ``filter[field]=value``."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,8 @@ class Description:
     """What one method of a view says about itself.
 
     ``responses`` are models or ``OpenApiTypes`` by status, or by status and media type; ``request`` is one of them,
-    such by media type, or None where there is no body.
+    such by media type, or None where there is no body. A model among the ``parameters`` is what reads the query: each
+    of its fields is one.
     """
 
     operation_id: str
@@ -59,7 +68,7 @@ class Description:
     tags: Sequence[str]
     responses: Mapping[Any, Any]
     request: Any = None
-    parameters: Sequence[OpenApiParameter] = ()
+    parameters: Sequence[OpenApiParameter | type[BaseModel]] = ()
 
 
 def extend_schema(**said: Any) -> Callable[[Method], Method]:
@@ -94,42 +103,59 @@ def _own(method: Callable[..., Any]) -> Callable[..., Any]:
     return same
 
 
+def answers(status: int, body: Any) -> dict[Any, Any]:
+    """Return the part of ``responses`` for this status: a model, None, or what there is by media type."""
+    return {(status, media): each for media, each in body.items()} if isinstance(body, dict) else {status: body}
+
+
 def refusals(*statuses: int) -> dict[int, type[BaseModel]]:
     """Return the part of ``responses`` for these refusals."""
     return dict.fromkeys(statuses, ErrorReply)
 
 
-PAGE_QUERY = [
-    OpenApiParameter("page", int, description="The first page is 1."),
-    OpenApiParameter("page_size", int, description="Entries on a page."),
-]
-LIST_QUERY = [
-    *PAGE_QUERY,
-    OpenApiParameter("sort", str, description="A field to sort by; with a leading minus the other way round."),
-    OpenApiParameter(
-        "filter",
-        str,
-        description='JSON, such as {"name":{"$like":"x"}}, or text, such as name~"x" AND created_at>2026-01-01.',
-    ),
-]
-CASCADE = [
-    OpenApiParameter("cascade", bool, description="Delete what stands in the way first; refused while a job runs.")
-]
+RANGE = OpenApiParameter(
+    "Range",
+    {"type": "string", "pattern": "^bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})(,|$)"},
+    OpenApiParameter.HEADER,
+    description="A range of bytes; of several the first.",
+)
+FILTER = OpenApiParameter(
+    "filter",
+    str,
+    description='JSON, such as {"name":{"$like":"x"}}, or text, such as name~"x" AND created_at>2026-01-01.',
+)
+
+
+def list_query(listing: Listing) -> list[OpenApiParameter | type[BaseModel]]:
+    """Return the parameters of a list."""
+    return [listing.page, FILTER] if listing.filters else [listing.page]
+
 
 # What is served
 
 
 @cache
-def _document() -> bytes:
-    return DOCUMENT.read_bytes()
-
-
-@cache
 def schema() -> dict[str, Any]:
     """Return the OpenAPI document of every address, as the views were when it was last written."""
-    document: dict[str, Any] = orjson.loads(_document())
+    document: dict[str, Any] = orjson.loads(DOCUMENT.read_bytes())
     return document
 
 
+@cache
+def _served(auth: bool) -> bytes:
+    """Return the document as it holds here: with sign-in off no operation asks for credentials."""
+    whole = schema()
+    paths = {
+        path: {method: said if auth else _without(said, "security") for method, said in operations.items()}
+        for path, operations in whole["paths"].items()
+    }
+    return orjson.dumps({**whole, "paths": paths}, option=orjson.OPT_INDENT_2)
+
+
+def _without(said: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if key != name}
+
+
+@known_only
 def document(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(_document(), content_type="application/json")
+    return HttpResponse(_served(settings.AUTH), content_type="application/json")

@@ -12,6 +12,8 @@ from pathlib import Path
 VARIABLE = "ASSAY_SUPERVISED_IN"
 """Names the data folder to what the supervisor starts; nobody else sets it."""
 LOCK = "preparing.lock"
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder where processes that are read together count; prometheus-client's own name for it."""
 
 
 def die_with_parent() -> None:

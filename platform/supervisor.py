@@ -21,7 +21,9 @@ from typing import IO
 
 from assay.platform import settings, supervised
 
-DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 35.0
+"""Requests and calls in flight have 30 of them; the rest is for writing down what came of them."""
+WEB_DRAIN_SECONDS = 30
 QUICK_DEATH_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 5.0
 WEB_THREADS = 16
@@ -114,6 +116,7 @@ class Supervisor:
             signal.signal(number, self._note)
         with self._lock_data_dir():
             self._check_port()
+            self._forget_counts()
             if self._prepare():
                 for index in range(self.workers):
                     self._keep(self._worker(index))
@@ -154,6 +157,15 @@ class Supervisor:
             raise CannotServe("Another `manage.py serve` uses this data folder already.") from None
         return lock
 
+    def _forget_counts(self) -> None:
+        """Counts begin at zero with the platform, as Prometheus expects of one that was started again."""
+        for counted in self._metrics_folder.glob("*.db"):
+            counted.unlink()
+
+    @property
+    def _metrics_folder(self) -> Path:
+        return settings.DATA_DIR / "metrics"
+
     def _check_port(self) -> None:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family) as probe:
@@ -166,7 +178,7 @@ class Supervisor:
     def _env(self) -> dict[str, str]:
         folder = str(settings.DATA_DIR)
         ours = {"ASSAY_DATA_DIR": folder, supervised.VARIABLE: folder, "PYTHONPATH": str(settings.ROOT)}
-        env = {**os.environ, **ours}
+        env = {**os.environ, **ours, supervised.METRICS_VARIABLE: str(self._metrics_folder)}
         env.setdefault("MALLOC_ARENA_MAX", "2")  # else glibc keeps memory for each of a worker's many threads
         if not loopback(self.host):
             env.setdefault("ASSAY_AUTH", "on")
@@ -177,6 +189,7 @@ class Supervisor:
         argv = [sys.executable, "-m", "granian", "assay.platform.wsgi:application", "--interface", "wsgi"]
         argv += ["--host", self.host, "--port", str(self.port), "--workers", "1", "--no-ws", "--log-level", "error"]
         argv += ["--blocking-threads", str(WEB_THREADS), "--respawn-failed-workers"]
+        argv += ["--workers-kill-timeout", str(WEB_DRAIN_SECONDS)]
         argv += ["--static-path-route", "/static", "--static-path-mount", str(settings.STATIC_ROOT)]
         return Child("web", argv, self._env())
 
@@ -209,11 +222,18 @@ class Supervisor:
         self._signals.put(number)
 
     def _drain(self) -> None:
-        """Let requests and calls in flight end; what has not ended by then is killed and recovers at the next start."""
+        """Let requests and calls in flight end; what has not ended by then is killed and recovers at the next start.
+
+        All at once: neither the web server nor a worker needs the other to come to an end. A person who asks once more
+        (SIGINT) does not want to wait.
+        """
         for child in self._kept:
             child.signal(signal.SIGTERM)
         deadline = time.monotonic() + DRAIN_SECONDS
+        self._signals = SimpleQueue()
         while time.monotonic() < deadline and any(child.process and not child.ended() for child in self._kept):
-            time.sleep(0.05)
+            with suppress(Empty):
+                if self._signals.get(timeout=0.05) == signal.SIGINT:
+                    break
         for child in self._kept:
             child.signal(signal.SIGKILL)

@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from assay.jobs.figures import JobFigures
 from assay.platform import docs_page, health, openapi
+from assay.platform.metrics_view import Metrics
 
 admin.autodiscover()
 # Nothing is deleted by the dozen: each deletion says what stands in its way.
@@ -14,10 +16,12 @@ with suppress(KeyError):  # said before
     admin.site.disable_action("delete_selected")
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
+    path("admin/sign-in/", include("assay.accounts.urls")),
     path("admin/", include("assay.ui.urls")),
     path("admin/tables/", admin.site.urls),
     path("health/live", health.Live.as_view()),
     path("health/ready", health.Ready.as_view()),
+    path("metrics", Metrics.as_view(figures=[JobFigures()])),
     path("status", health.Status.as_view()),
     path("cluster-info", health.ClusterInfo.as_view()),
     path("openapi.json", openapi.document),

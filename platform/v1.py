@@ -12,7 +12,6 @@ from rest_framework.response import Response
 
 from assay.platform.api import MASK, Endpoint, WireTime, decode, django_request, mistakes
 from assay.platform.errors import BadRequest, Invalid
-from assay.platform.openapi import PAGE_QUERY, OpenApiParameter
 from assay.platform.wire import Pagination
 
 M = TypeVar("M", bound=BaseModel)
@@ -85,13 +84,6 @@ def check_v1(model: type[M], data: Any, *where: str | int) -> M:
 
 # What entities share
 
-V1_QUERY = [
-    *PAGE_QUERY,
-    OpenApiParameter("sort", str, description="A field to sort by; with a leading minus the other way round."),
-    OpenApiParameter("filter[field]", str, description="Exactly this; entries joined by commas mean any of them."),
-    OpenApiParameter("search[field]", str, description="A part of the text, whatever its case."),
-]
-
 
 def is_v1_name(text: str) -> bool:
     return re.fullmatch(NAME_PATTERN.removeprefix("^").removesuffix("$"), text) is not None
@@ -118,7 +110,9 @@ def masked(body: Any) -> Any:
 
 
 FreeFields = Annotated[
-    dict[str, Any], BeforeValidator(lambda given: {} if given is None else given), AfterValidator(masked)
+    dict[str, Any],
+    BeforeValidator(lambda given: {} if given is None else given, json_schema_input_type=dict[str, Any] | None),
+    AfterValidator(masked),
 ]
 """An object that is kept as it is, but for keys, which are of no use there; null is an empty one."""
 ProjectName = Annotated[str, Field(max_length=255)]

@@ -1,6 +1,7 @@
 """What a field of a v1 ``filter[…]`` or ``search[…]`` may ask, and the condition on the rows that it means."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import F, Q, TextField
@@ -42,29 +43,36 @@ def containing(lookup: str) -> Condition:
     return condition
 
 
-def moments(lookup: str, operators: Sequence[str] = DATES) -> Condition:
+@dataclass(frozen=True)
+class Moments:
     """A time, compared with an operator in brackets: ``[created_at][gte]=2025-01-01``."""
 
-    def condition(name: str, way: tuple[str, ...], text: str) -> Q:
+    lookup: str
+    words: tuple[str, ...] = DATES
+    """What may stand in the brackets."""
+
+    def __call__(self, name: str, way: tuple[str, ...], text: str) -> Q:
         operator = way[0] if way else "eq"
-        if len(way) > 1 or operator not in operators:
-            known = ", ".join(operators)
+        if len(way) > 1 or operator not in self.words:
+            known = ", ".join(self.words)
             raise Invalid([fault(["query", "filter", name, *way], f"Unknown operator; there are: {known}.")])
         moment = read_moment(name, text)
-        return ~Q(**{lookup: moment}) if operator == "neq" else Q(**{f"{lookup}__{COMPARISONS[operator]}": moment})
+        if operator == "neq":
+            return ~Q(**{self.lookup: moment})
+        return Q(**{f"{self.lookup}__{COMPARISONS[operator]}": moment})
 
-    return condition
 
-
-def between(lookup: str) -> Condition:
+@dataclass(frozen=True)
+class Between:
     """A range of times: ``[created_at][start]=…``, ``[end]=…``, both included."""
 
-    def condition(name: str, way: tuple[str, ...], text: str) -> Q:
-        if way not in {("start",), ("end",)}:
-            raise Invalid([fault(["query", "search", name, *way], "A range of times has [start] and [end].")])
-        return Q(**{f"{lookup}__{'gte' if way == ('start',) else 'lte'}": read_moment(name, text)})
+    lookup: str
+    words: tuple[str, ...] = ("start", "end")
 
-    return condition
+    def __call__(self, name: str, way: tuple[str, ...], text: str) -> Q:
+        if len(way) != 1 or way[0] not in self.words:
+            raise Invalid([fault(["query", "search", name, *way], "A range of times has [start] and [end].")])
+        return Q(**{f"{self.lookup}__{'gte' if way == ('start',) else 'lte'}": read_moment(name, text)})
 
 
 def inside(field: str, *to: str) -> Condition:

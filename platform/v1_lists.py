@@ -6,19 +6,21 @@ Rows of one table: ``LIST.reply(request, rows, wire)``. Of two: ``asked = LIST.r
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
+from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.platform.api import LAST_PAGE
 from assay.platform.errors import BadRequest, Invalid
+from assay.platform.openapi import OpenApiParameter
 from assay.platform.v1 import fault
-from assay.platform.v1_conditions import Condition
+from assay.platform.v1_conditions import Between, Condition, Moments
 
 D = TypeVar("D", bound=Model)
 
@@ -32,6 +34,9 @@ MOST = 100
 """Filters and searches in one request, a comma-joined list counted as its entries."""
 DEEPEST = 10
 """Brackets after a field."""
+ENTRIES = f"Entries on a page; {DEFAULT_SIZE} if not said."
+SORT = "With a leading minus the other way round."
+EXACTLY = "``filter[field]=value``: exactly this; entries joined by commas mean any of them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,22 @@ class V1List:
         self.filters = filters
         self.searches = searches or {}
 
+    @property
+    def query(self) -> list[OpenApiParameter]:
+        """The parameters that its query takes, for the API description."""
+        sorts = [sign + name for name in self.sorts for sign in ("", "-")]
+        return [
+            OpenApiParameter("page", Annotated[int, Field(ge=1, le=LAST_PAGE)]),
+            OpenApiParameter("page_size", Annotated[int, Field(ge=1, le=LARGEST_SIZE)], description=ENTRIES),
+            OpenApiParameter("sort", {"type": "string", "enum": sorts, "default": DEFAULT_SORT}, description=SORT),
+            *_described("filter", self.filters, EXACTLY),
+            *_described("search", self.searches, "A part of the text, whatever its case."),
+        ]
+
     def read(self, request: Request) -> Asked:
         """Return what the query asks for; raises ``BadRequest`` for a bad value, ``Invalid`` for an unknown name."""
         query = request.query_params
-        sort = query.get("sort") or DEFAULT_SORT
+        sort = query.get("sort", DEFAULT_SORT)
         if sort.removeprefix("-") not in self.sorts:
             known = ", ".join(sign + name for name in self.sorts for sign in ("", "-"))
             raise Invalid([fault(["query", "sort"], f"Lists of this kind sort by {known}.", "enum")])
@@ -126,6 +143,19 @@ class V1List:
         return self.envelope(asked, total, [wire(row) for row in page])
 
 
+def _described(word: str, known: Mapping[str, Condition], note: str) -> Iterator[OpenApiParameter]:
+    """Yield the parameters of ``filter[…]`` or ``search[…]``: one for all texts, one a word that a time takes."""
+    texts = [name for name, condition in known.items() if not isinstance(condition, Moments | Between)]
+    if texts:
+        fields: dict[str, Any] = {name: {"type": "string"} for name in texts}
+        schema = {"type": "object", "properties": fields, "additionalProperties": False}
+        yield OpenApiParameter(word, schema, description=f"{note} Fields: {', '.join(texts)}.", style="deepObject")
+    for name, condition in known.items():
+        for inner in condition.words if isinstance(condition, Moments | Between) else ():
+            moment = {"type": "string", "format": "date-time"}
+            yield OpenApiParameter(f"{word}[{name}][{inner}]", moment, description="A time, or a day.")
+
+
 # The query
 
 Bracketed = list[tuple[tuple[str, ...], str]]
@@ -173,9 +203,9 @@ def _condition(word: str, given: Bracketed, known: Mapping[str, Condition]) -> Q
 
 
 def _number(query: QueryDict, name: str, default: int, largest: int) -> int:
-    text = query.get(name, "").strip()
-    if not text:
+    if name not in query:
         return default
+    text = str(query[name])
     if re.fullmatch("[0-9]{1,16}", text) and 1 <= int(text) <= largest:
         return int(text)
     raise BadRequest(f"{name} must be a whole number from 1 to {largest}.")

@@ -2,10 +2,10 @@
 
 import re
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, Field, RootModel, create_model
-from pydantic_core import PydanticKnownError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, create_model
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from assay.platform.ids import NAME_PATTERN
 
@@ -45,6 +45,22 @@ LimitedName = Annotated[
 """The same, where 64 characters are ``string_too_long``, as for secrets and filesets."""
 
 
+def _is_number(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("number_type", "Input should be a number")
+    return value
+
+
+NUMBER = BeforeValidator(_is_number)
+"""Beside the type of a number in a body: JSON's texts and truths are none, though pydantic would read some as one."""
+
+
+class Cascade(BaseModel):
+    """What a deletion may be asked beside."""
+
+    cascade: bool = Field(False, description="Delete what stands in the way first; refused while a job runs.")
+
+
 class Pagination(BaseModel):
     page: int
     page_size: int
@@ -54,11 +70,22 @@ class Pagination(BaseModel):
 
 
 @cache
-def page_of(entry: type[BaseModel], *, sorted_and_filtered: bool = True) -> type[BaseModel]:
-    """Return the reply model of a list of ``entry``, for the API description."""
-    name = entry.__name__.removesuffix("Reply") + "Page"
+def page_of(entry: type[BaseModel], *, sorted_and_filtered: bool = True, omit_null: bool = False) -> type[BaseModel]:
+    """Return the reply model of a list of ``entry``, for the API description; ``omit_null`` as its ``Listing`` says."""
+    noun = entry.__name__.removesuffix("Reply")
+    shown = _without_nulls(entry, f"{noun}Listed") if omit_null else entry
     echo: dict[str, Any] = {"sort": (str, ...), "filter": (dict[str, Any] | None, None)} if sorted_and_filtered else {}
-    return create_model(name, data=(list[entry], ...), pagination=(Pagination, ...), **echo)  # type: ignore[valid-type]
+    return create_model(f"{noun}Page", data=(list[shown], ...), pagination=(Pagination, ...), **echo)  # type: ignore[valid-type]
+
+
+def _without_nulls(entry: type[BaseModel], name: str) -> type[BaseModel]:
+    """Return the model of an entry that leaves out what is null."""
+    optional = {
+        field: (about.annotation, None)
+        for field, about in entry.model_fields.items()
+        if type(None) in get_args(about.annotation)
+    }
+    return create_model(name, __base__=entry, **optional)  # type: ignore[call-overload, no-any-return]
 
 
 @cache

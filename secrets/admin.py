@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminPasswordWidget
@@ -48,6 +49,7 @@ class SecretAdmin(GuardedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Secret, form: NamedForm, change: bool) -> None:
         value = form.cleaned_data["value"]
-        if value:
-            obj.sealed = seal(obj.uid, value)
-        super().save_model(request, obj, form, change)
+        with transaction.atomic():
+            if value:
+                obj.sealed = seal(obj.uid, value)
+            super().save_model(request, obj, form, change)

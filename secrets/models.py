@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from assay.platform.ids import new_id
+from assay.platform.sight import InSight
 from assay.workspaces.models import Workspace
 
 
@@ -22,6 +23,8 @@ class Secret(models.Model):
     """It came inside a v1 body: no list shows it, and it goes with the last thing that refers to it."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = InSight()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_secret_a_name")]

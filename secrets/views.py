@@ -1,15 +1,18 @@
 """The secrets service (platform-v2 section 5)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assay.platform.api import Endpoint, Listing, flag, read_body
-from assay.platform.openapi import CASCADE, PAGE_QUERY, extend_schema, refusals
-from assay.platform.wire import page_of
+from assay.platform.api import Endpoint, Listing, read_body, read_query
+from assay.platform.audit import record
+from assay.platform.caller import Action
+from assay.platform.openapi import extend_schema, list_query, refusals
+from assay.platform.wire import Cascade, page_of
 from assay.secrets import vault
 from assay.secrets.models import Secret
+from assay.secrets.rotation import reseal_all
 from assay.secrets.store import change_secret, create_secret, get_secret
 from assay.secrets.wire import Rotated, SecretAccess, SecretCreate, SecretReply, SecretUpdate
 from assay.workspaces import deletion
@@ -27,8 +30,8 @@ class Secrets(Endpoint):
         operation_id="list_secrets",
         summary="List secrets, without their values",
         tags=["Secrets"],
-        parameters=PAGE_QUERY,
-        responses={200: page_of(SecretReply, sorted_and_filtered=False), **refusals(404, 422)},
+        parameters=list_query(SECRETS),
+        responses={200: page_of(SecretReply, sorted_and_filtered=False, omit_null=True), **refusals(404, 422)},
     )
     def get(self, request: Request, workspace: str) -> Response:
         return list_in(workspace, SECRETS, request, Secret.objects.filter(inline=False).defer("sealed"), secret_json)
@@ -74,15 +77,17 @@ class OneSecret(Endpoint):
         operation_id="delete_secret",
         summary="Delete a secret that nothing uses",
         tags=["Secrets"],
-        parameters=CASCADE,
-        responses={204: None, **refusals(404, 409)},
+        parameters=[Cascade],
+        responses={204: None, **refusals(404, 409, 422)},
     )
     def delete(self, request: Request, workspace: str, name: str) -> Response:
-        deletion.delete(get_secret(workspace, name), cascade=flag(request.query_params, "cascade"))
+        deletion.delete(get_secret(workspace, name), cascade=read_query(request, Cascade).cascade)
         return Response(status=204)
 
 
 class Access(Endpoint):
+    needs: ClassVar = {"GET": Action.MANAGE}
+
     @extend_schema(
         operation_id="access_secret",
         summary="Read a secret's value",
@@ -92,11 +97,14 @@ class Access(Endpoint):
     def get(self, request: Request, workspace: str, name: str) -> Response:
         secret = get_secret(workspace, name)
         value = vault.open_secret(secret).reveal()
+        record("secret.access", secret)
         reply = {"name": secret.name, "workspace": secret.workspace.name, "value": value}
         return Response(reply, headers={"Cache-Control": "no-store"})
 
 
 class RotateKeys(Endpoint):
+    needs: ClassVar = {"POST": Action.ADMINISTER}
+
     @extend_schema(
         operation_id="rotate_encryption_keys",
         summary="Seal every secret with the newest encryption key",
@@ -105,4 +113,7 @@ class RotateKeys(Endpoint):
         responses={202: Rotated, **refusals(503)},
     )
     def post(self, request: Request) -> Response:
-        return Response({"rotated_secrets": vault.reseal_all(), "success": True}, status=202)
+        done = reseal_all()
+        if done.unreadable:
+            raise done.unreadable[0]
+        return Response({"rotated_secrets": done.values, "success": True}, status=202)

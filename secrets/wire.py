@@ -10,7 +10,7 @@ from assay.secrets.models import Secret
 
 LONGEST_VALUE = 1_048_576
 
-Value = Annotated[str, Field(max_length=LONGEST_VALUE)]
+Value = Annotated[str, Field(max_length=LONGEST_VALUE, json_schema_extra={"minLength": 1})]
 
 
 class SecretCreate(BaseModel):

@@ -62,7 +62,6 @@ def removing(jobs: list[Job]) -> None:
 
 
 def main() -> None:
-    call_command("migrate", verbosity=0)
     one, two = (Workspace.objects.create(name=name) for name in ("w-one", "w-two"))
     found: dict[str, Any] = {"vendor": connection.vendor, "nothing": compared(one, two)}
     jobs = [make_job(one, f"job-{number}") for number in range(4)]

@@ -18,7 +18,6 @@ import django  # noqa: E402
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
 from django.db import IntegrityError, connection, transaction  # noqa: E402
 from things import make_fileset, make_job, make_secret  # noqa: E402
 
@@ -208,7 +207,6 @@ def in_between() -> tuple[str, str]:
 
 
 def main(rounds: int) -> None:
-    call_command("migrate", verbosity=0)
     seen: dict[str, Counter[str]] = {}
     for number in range(rounds):
         for name, (delete, create) in pairs(number).items():

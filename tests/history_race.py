@@ -21,7 +21,6 @@ import django  # noqa: E402
 django.setup()
 
 from deletion_race import race  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from things import make_fileset  # noqa: E402
@@ -154,7 +153,6 @@ def deleted(fileset: Fileset) -> Ends:
 
 
 def main(rounds: int) -> None:
-    call_command("migrate", verbosity=0)
     workspace = Workspace.objects.create(name="race")
     seen: dict[str, Counter[str]] = {}
     wrong: list[str] = []

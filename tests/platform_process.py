@@ -1,15 +1,12 @@
 """The composed platform as a process of its own, for tests that need the real thing."""
 
-import atexit
 import contextlib
-import functools
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +14,7 @@ from typing import Self
 
 import httpx
 
+from tests.once import made_once
 from tests.process_tree import command, in_group, kill_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,16 +33,16 @@ def bare_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
 
 
-@functools.cache
 def prepared_data() -> Path:
-    """Return a data folder whose database is migrated and empty, made once a process: a second less for each start."""
-    folder = tempfile.mkdtemp(prefix="assay-prepared-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    prepare = [sys.executable, "manage.py", "prepare", "--data-dir", folder]
-    env = {**bare_environment(), "ASSAY_DATA_DIR": folder}
+    """Return a data folder whose database is migrated and empty, made once a test run: a second less for each start."""
+    return made_once("prepared", _prepare)
+
+
+def _prepare(folder: Path) -> None:
+    prepare = [sys.executable, "manage.py", "prepare", "--data-dir", str(folder)]
+    env = {**bare_environment(), "ASSAY_DATA_DIR": str(folder)}
     subprocess.run(prepare, cwd=ROOT, env=env, check=True, timeout=90)
-    shutil.rmtree(Path(folder, "keys"), ignore_errors=True)
-    return Path(folder)
+    shutil.rmtree(folder / "keys", ignore_errors=True)
 
 
 class PlatformProcess:

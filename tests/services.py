@@ -4,14 +4,20 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
+from tests.once import folder, made_once
+from tests.platform_process import ROOT, bare_environment, prepared_data
+
+TEMPLATE = "postgres-template"
 POSTGRES = Path("/usr/lib/postgresql")
 """Where Debian keeps the programs of each version."""
 
@@ -31,16 +37,48 @@ def postgres_url() -> str:
 
 
 @contextmanager
-def fresh_database() -> Iterator[str]:
-    """Make an empty Postgres database, yield its URL, and drop it again."""
-    server = postgres_url()
+def fresh_database(*, migrated: bool = False) -> Iterator[str]:
+    """Make a Postgres database, empty or with the schema of today, yield its URL, and drop it again."""
+    like = f' TEMPLATE "{made_once(TEMPLATE, _migrate).read_text()}"' if migrated else ""
     name = f"assay_test_{secrets.token_hex(6)}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
+    with psycopg.connect(postgres_url(), autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"{like}')
         try:
-            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+            yield _url_of(name)
         finally:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _migrate(note: Path) -> None:
+    """Make the database that those with a schema are copies of, and note its name."""
+    name = f"assay_test_template_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_url(), autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+    note.write_text(name)
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    env = {**bare_environment(), "ASSAY_DATABASE_URL": _url_of(name), "ASSAY_DATA_DIR": str(folder() / "migrating")}
+    subprocess.run(migrate, cwd=ROOT, env=env, check=True, timeout=90)
+
+
+def drop_template() -> None:
+    """Drop what ``fresh_database`` made copies of, if it was asked for any."""
+    for note in folder().glob(f"{TEMPLATE}*"):
+        if name := note.read_text():
+            with psycopg.connect(postgres_url(), autocommit=True) as admin:
+                admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _url_of(database: str) -> str:
+    return urlunsplit(urlsplit(postgres_url())._replace(path=f"/{database}"))
+
+
+@contextmanager
+def migrated_environment(vendor: str, data_dir: Path) -> Iterator[dict[str, str]]:
+    """Yield the environment of a process over a migrated database of its own, of ``sqlite`` or ``postgresql``."""
+    with fresh_database(migrated=True) if vendor == "postgresql" else nullcontext("") as url:
+        if not url:
+            shutil.copytree(prepared_data(), data_dir, dirs_exist_ok=True)
+        yield {**bare_environment(), "ASSAY_DATABASE_URL": url, "ASSAY_DATA_DIR": str(data_dir)}
 
 
 def redis_url() -> str:

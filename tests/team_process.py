@@ -49,9 +49,13 @@ class Service:
 
 
 class TeamProcess:
-    """A context manager: it starts what has ended again, and ends every process that it started."""
+    """A context manager: it starts what has ended again, and ends every process that it started.
 
-    def __init__(self, data_dir: Path, *, database: str, workers: int = 2, **env: str) -> None:
+    ``prepared``: the database has the schema already.
+    """
+
+    def __init__(self, data_dir: Path, *, database: str, workers: int = 2, prepared: bool = False, **env: str) -> None:
+        self.prepared = prepared
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self.port, self.redis_port = free_port(), free_port()
@@ -124,9 +128,10 @@ class TeamProcess:
                     each.start(self.env, log)
 
     def __enter__(self) -> Self:
-        with self.log.open("ab") as log:
-            migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            subprocess.run(migrate, cwd=ROOT, env=self.env, stdout=log, stderr=log, check=True, timeout=90)
+        if not self.prepared:
+            with self.log.open("ab") as log:
+                migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+                subprocess.run(migrate, cwd=ROOT, env=self.env, stdout=log, stderr=log, check=True, timeout=90)
         self._keeper.start()
         try:
             self.wait_ready()

@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 STDLIB = Path(sysconfig.get_path("stdlib")).resolve()
-FOLDERS = ["platform", "workspaces", "filesets", "secrets", "evaluator", "jobs"]
+FOLDERS = [
+    "platform", "workspaces", "accounts", "filesets", "secrets", "evaluator", "jobs", "operations", "ui",
+]  # fmt: skip
 PROBE = (
     "import platform, secrets; platform.python_version(), secrets.token_hex(8); "
     "print('stdlib:' + platform.__file__, 'stdlib:' + secrets.__file__, sep='\\n', flush=True)"

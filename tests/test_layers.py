@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = ["platform", "workspaces", "secrets", "filesets", "evaluator", "jobs", "ui"]
+ORDER = ["platform", "workspaces", "accounts", "secrets", "filesets", "evaluator", "jobs", "operations", "ui"]
 WIRING = {
     "platform.urls",
     "platform.celery",

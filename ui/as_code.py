@@ -12,8 +12,8 @@ from assay_sdk.engine.scores import JSONScoreParser
 from assay_sdk.engine.spec import Metric, RunConfig
 
 WIDTH = 100
-PLATFORM_USER, PLATFORM_PASSWORD = "ASSAY_USER", "ASSAY_PASSWORD"
-"""Environment variables that hold a sign-in, where the platform asks for one."""
+TOKEN = "ASSAY_TOKEN"
+"""The environment variable that holds an access token, where the platform asks for one."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def sdk_code(metric: Metric, body: Mapping[str, Any], here: Place) -> str:
     arguments += [(f"{name}=", body[name]) for name in ("name", "description") if body.get(name)]
     arguments += [] if config == RunConfig() else [("config=", config)]
     arguments += [(f"{name}=", options[name]) for name in ("cache", "budget") if name in options]
-    login = f'login=(os.environ["{PLATFORM_USER}"], os.environ["{PLATFORM_PASSWORD}"])'
-    platform = [("", here.url), ("workspace=", here.workspace), *([("", _Name(login))] if here.signs_in else [])]
+    token = [("token=", _Name(f'os.environ["{TOKEN}"]'))] if here.signs_in else []
+    platform = [("", here.url), ("workspace=", here.workspace), *token]
     lines = [
         f"judge = {source.of(metric)}",
         f"assay = {source.call('Assay', platform)}",
@@ -103,10 +103,10 @@ def sdk_code(metric: Metric, body: Mapping[str, Any], here: Place) -> str:
 def rest_call(body: Mapping[str, Any], here: Place) -> str:
     """Return a command for a shell that makes the same job."""
     address = f"{here.url}/apis/evaluator/v2/workspaces/{here.workspace}/evaluate/jobs"
-    signing = f' -u "${PLATFORM_USER}:${PLATFORM_PASSWORD}"' if here.signs_in else ""
+    token = f' -H "Authorization: Bearer ${TOKEN}"' if here.signs_in else ""
     # Within a quoted here-document a shell takes every character for itself.
     return (
-        f"curl -sS --fail-with-body -X POST '{address}'{signing} \\\n"
+        f"curl -sS --fail-with-body -X POST '{address}'{token} \\\n"
         f"  -H 'Content-Type: application/json' --data-binary @- <<'JSON'\n"
         f"{json.dumps(body, indent=2, ensure_ascii=False)}\nJSON\n"
     )

@@ -1,4 +1,4 @@
-"""What a page was asked: words of its query, the part of a list that it shows, forms, and whether the user may."""
+"""What was asked: words of its query, the part of a list that it shows, forms; and where the caller may write."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from assay.platform.api import page_of_rows
+from assay.platform.caller import Action, caller
 from assay.platform.errors import Forbidden, Refusal
 from assay.workspaces.models import Workspace
 
@@ -27,23 +28,46 @@ def text(request: HttpRequest, name: str) -> str:
     return request.GET.get(name, "").replace("\x00", "").strip()[:1024]
 
 
+def posted(request: HttpRequest, name: str) -> str:
+    """Return a word of a form, without what no database can look for."""
+    return request.POST.get(name, "").replace("\x00", "").strip()[:1024]
+
+
 def number(request: HttpRequest, name: str, default: int = 0) -> int:
     """Return a whole number of the query; the default for anything else."""
     word = request.GET.get(name, "")
     return min(int(word), LAST) if word.isascii() and word.isdecimal() and len(word) <= DIGITS else default
 
 
-def need(request: HttpRequest, *permissions: str) -> None:
-    """Raise ``Forbidden`` unless the user has these permissions, which are those of the Django admin."""
-    for permission in permissions:
-        if not request.user.has_perm(permission):
-            verb, _, kind = permission.partition(".")[2].partition("_")
-            raise Forbidden(f"Your account may not {verb} a {kind}. Somebody who manages accounts can allow it.")
+def where(action: Action) -> frozenset[int] | None:
+    """Return the keys of the workspaces where the caller may do this; None: everywhere."""
+    who = caller()
+    return None if who.administers else frozenset(key for key in who.rooms.actions if who.may(action, key))
 
 
-def workspaces() -> list[str]:
-    """Return the names to choose a workspace from."""
-    return list(Workspace.objects.order_by("name").values_list("name", flat=True)[:CHOICES])
+def may_somewhere(action: Action) -> bool:
+    """Return whether there is a workspace where the caller may do this."""
+    return where(action) != frozenset()
+
+
+def need_somewhere() -> None:
+    """Return if there is a workspace that the caller may write to; raises ``Forbidden``."""
+    if not may_somewhere(Action.WRITE):
+        raise Forbidden("There is no workspace that you may write to. Make one, or ask an Admin of one to let you in.")
+
+
+def may_write(workspace: str) -> bool:
+    """Return whether the caller may write to the workspace of this name, if there is one."""
+    who = caller()
+    return who.administers or who.may(Action.WRITE, who.rooms.keys.get(workspace, 0))
+
+
+def workspaces(action: Action = Action.READ) -> list[str]:
+    """Return the names to choose a workspace from: of those where the caller may do this."""
+    keys = where(action)
+    rows = Workspace.objects.order_by("name")
+    chosen = rows if keys is None else rows.filter(pk__in=keys)
+    return list(chosen.values_list("name", flat=True)[:CHOICES])
 
 
 def changed(row: Any) -> datetime | None:

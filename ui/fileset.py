@@ -15,14 +15,14 @@ from assay.filesets.store import change_fileset, get_fileset, refresh_fileset
 from assay.filesets.wire import FilesetUpdate
 from assay.jobs.models import Job, JobPart
 from assay.platform.api import check
+from assay.platform.caller import Action, caller
 from assay.platform.errors import BadRequest, Conflict, Refusal
 from assay.ui import fileset_files, removal
-from assay.ui.asked import Wrong, need, number, text
+from assay.ui.asked import Wrong, number, text
 from assay.ui.door import Crumb, show
 from assay.ui.filesets import home
+from assay.workspaces.lookup import need
 
-CHANGE = "filesets.change_fileset"
-DELETE = "filesets.delete_fileset"
 USERS = 5
 """Evaluations that the page names."""
 COMMITS = 30
@@ -48,7 +48,7 @@ def fileset(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
         users=shown[:USERS],
         used=users.count() + parts.count(),
         made_by=_maker(found),
-        may_delete=request.user.has_perm(DELETE),
+        may_delete=caller().may(Action.WRITE, found.workspace_id),
         **_about(request, found),
         **(_listed(request, found) if local_one else {}),
     )
@@ -65,7 +65,6 @@ def files(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
 
 def delete_file(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
     """Delete one file, and return the list without it."""
-    need(request, CHANGE)
     found = get_fileset(workspace, name)
     if found.storage_type != Storage.LOCAL:
         raise BadRequest(f"The files of fileset '{found}' are on a hub and change there; refresh it afterwards.")
@@ -101,8 +100,8 @@ def log(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
 
 def edit(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
     """Show what a fileset says of itself, or change that; its name and storage stay."""
-    need(request, CHANGE)
     found = get_fileset(workspace, name)
+    need(Action.WRITE, found.workspace)
     given = {
         field: request.POST.get(field, getattr(found, field)).strip() for field in ("description", "purpose", "project")
     }
@@ -130,7 +129,6 @@ def edit(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
 
 def refresh(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
     """Pin a hub's fileset to the commit that its revision names now."""
-    need(request, CHANGE)
     found = get_fileset(workspace, name)
     before = found.revision
     refresh_fileset(found)
@@ -155,7 +153,7 @@ def _about(request: HttpRequest, found: Fileset) -> dict[str, Any]:
         "fileset": found,
         "local": found.storage_type == Storage.LOCAL,
         # What a job made says what its evaluation came to: nobody writes into it here.
-        "may_change": request.user.has_perm(CHANGE) and not found.made_by_job,
+        "may_change": caller().may(Action.WRITE, found.workspace_id) and not found.made_by_job,
         "revision": text(request, "revision"),
         "find": text(request, "find"),
     }

@@ -17,15 +17,15 @@ from assay.filesets.storage_wire import HUB
 from assay.filesets.store import create_fileset
 from assay.filesets.wire import FilesetCreate
 from assay.platform.api import check
+from assay.platform.caller import Action
 from assay.platform.counts import rows_of
 from assay.platform.errors import Refusal
 from assay.secrets.models import Secret
-from assay.ui.asked import Wrong, need, portion, text, workspaces
+from assay.ui.asked import Wrong, may_somewhere, need_somewhere, portion, text, where, workspaces
 from assay.ui.door import Crumb, show
 from assay.workspaces.lookup import workspace_for_create
 from assay.workspaces.models import DEFAULT
 
-ADD = "filesets.add_fileset"
 SECRETS = 200
 """Names of secrets that a form offers."""
 HUB_FIELDS = ("repo_id", "repo_type", "revision", "endpoint", "token_secret")
@@ -70,13 +70,13 @@ def filesets(request: HttpRequest) -> HttpResponse:
         workspace=workspace,
         search=search,
         results=results,
-        may_add=request.user.has_perm(ADD),
+        may_add=may_somewhere(Action.WRITE),
     )
 
 
 def new(request: HttpRequest) -> HttpResponse:
     """Show the form of a new fileset, or make it."""
-    need(request, ADD)
+    need_somewhere()
     on_hub = text(request, "from") == "hub"
     given = _given(request)
     wrong = Wrong()
@@ -89,7 +89,6 @@ def new(request: HttpRequest) -> HttpResponse:
             said = f"Pinned to commit {fileset.revision[:12]}." if on_hub else "Now upload its files."
             messages.success(request, f"Made fileset {fileset}. {said}")
             return redirect("ui:fileset", fileset.workspace.name, fileset.name)
-    secrets = Secret.objects.filter(inline=False).select_related("workspace").defer("sealed")[:SECRETS]
     return show(
         request,
         "ui/fileset_new.html",
@@ -99,10 +98,10 @@ def new(request: HttpRequest) -> HttpResponse:
         on_hub=on_hub,
         given=given,
         wrong=wrong,
-        workspaces=workspaces(),
+        workspaces=workspaces(Action.WRITE),
         purposes=Purpose.choices,
         repo_types=REPO_TYPES,
-        secrets=[str(secret) for secret in secrets] if on_hub else (),
+        secrets=_secrets() if on_hub else (),
     )
 
 
@@ -132,6 +131,13 @@ def _lines(page: Sequence[Fileset]) -> list[Line]:
         else:
             lines.append(Line(fileset, None, None, fileset.revision, updated))
     return lines
+
+
+def _secrets() -> list[str]:
+    """Return the secrets that can be a hub's token: those of workspaces that the caller may write to."""
+    keys = where(Action.WRITE)
+    rows = Secret.objects.filter(inline=False).select_related("workspace").defer("sealed")
+    return [str(secret) for secret in (rows if keys is None else rows.filter(workspace__in=keys))[:SECRETS]]
 
 
 def _given(request: HttpRequest) -> dict[str, str]:

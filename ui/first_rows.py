@@ -1,19 +1,19 @@
 """The first rows of a file, read no further than a page needs, and what its columns hold."""
 
-import io
 import json
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from assay_sdk.engine.dataset import read_items
-from assay_sdk.engine.errors import DatasetError
-from assay_sdk.engine.selection import COLUMNAR, READABLE
-from assay_sdk.engine.unpack import inner_name, suffix_of, unpacked
+from assay_sdk.engine.dataset import Reading, read_items
+from assay_sdk.engine.errors import DatasetError, DatasetUnfinished
+from assay_sdk.engine.glance import Glance
+from assay_sdk.engine.selection import READABLE
+from assay_sdk.engine.unpack import suffix_of, unpacked
 
 SHOWN = 25
 """Rows on a page."""
@@ -23,6 +23,7 @@ DEEPEST = 10_000
 """The last row that a page may begin with: what comes before it is read again for each page."""
 MOST_BYTES = 32 << 20
 """Of a text, unpacked, and of the rows at once."""
+GLANCE = Reading(glance=Glance(seconds=5.0, most_bytes=MOST_BYTES))
 LONGEST_CELL = 300
 LONGEST_EXAMPLE = 120
 LONGEST_VALUE = 20_000
@@ -73,10 +74,6 @@ class Rows:
         return len(self.items) > SHOWN and self.later is None
 
 
-class TooFar(Exception):
-    """More of the file would have to be read than a page may."""
-
-
 def readable(name: str) -> bool:
     """Return whether a file of this name can be read as rows."""
     return suffix_of(name) in READABLE
@@ -88,14 +85,15 @@ def rows_from(place: Path, name: str, start: int, most: int = LOOKED_AT) -> Rows
     items: list[dict[str, Any]] = []
     said, weight = "", 0
     try:
-        with place.open("rb") as file, closing(_items(file, name, start)) as found:
+        with place.open("rb") as file, closing(read_items(file, name, start, GLANCE)) as found:
             for item in islice(found, most):
                 items.append(item)
                 weight += len(repr(item))
-                if weight > MOST_BYTES and len(items) > SHOWN:
+                if weight > MOST_BYTES:
+                    said = f"A page shows no more than {MOST_BYTES >> 20} MB of rows."
                     break
-    except TooFar:
-        said = f"The preview reads no more than {MOST_BYTES >> 20} MB of a file. Download it to see the rest."
+    except DatasetUnfinished as error:
+        said = f"{error}. Download it to see the rest."
     except DatasetError as error:
         said = str(error)
     except FileNotFoundError:
@@ -151,29 +149,3 @@ KINDS: dict[type, str] = {
 
 def _kind(value: Any) -> str:
     return KINDS.get(type(value), type(value).__name__)
-
-
-def _items(file: BinaryIO, name: str, start: int) -> Generator[dict[str, Any], None, None]:
-    plain = unpacked(file, name)
-    if plain is file and suffix_of(name) in COLUMNAR:
-        yield from read_items(file, name, start)  # from its end, and a batch at a time
-        return
-    bounded = cast(BinaryIO, io.BufferedReader(_Bounded(plain), 1 << 17))
-    yield from read_items(bounded, inner_name(name), start)
-
-
-class _Bounded(io.RawIOBase):
-    """A stream that raises ``TooFar`` once so much of it was read."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner, self._left = inner, MOST_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self._left <= 0:
-            raise TooFar
-        count = int(self._inner.readinto(buffer))
-        self._left -= count
-        return count

@@ -19,9 +19,11 @@ from assay.jobs.judges import STAND_IN
 from assay.jobs.models import Job, State
 from assay.jobs.rates import rates_of
 from assay.jobs.waiting import Waiting, broker, waiting_of
+from assay.platform.caller import caller
 from assay.platform.counts import rows_of
 from assay.platform.health import database_answers
 from assay.platform.models import RowCount
+from assay.platform.sight import Seen
 from assay.ui.door import show
 from assay.ui.evaluations import GROUPS, LISTED, Line, lines_of, newest_first
 from assay.ui.job_live import ScoreLine, score_lines
@@ -55,7 +57,7 @@ def lately(request: HttpRequest) -> HttpResponse:
 
 
 def _begun() -> dict[str, Any]:
-    return {"has_data": Fileset.objects.filter(made_by_job=False).exists()}
+    return {"has_data": Fileset.objects.filter(made_by_job=False).exists(), "outside": caller().sees() == frozenset()}
 
 
 # Now
@@ -215,8 +217,8 @@ def _outcomes() -> list[Outcome]:
 
 def _rooms() -> list[Room]:
     """Return the workspaces with the most evaluations, by counts that the database keeps."""
-    jobs = RowCount.objects.filter(table=Job._meta.db_table).values_list("workspace").annotate(count=Sum("rows"))
-    evaluations = dict(jobs.order_by("-count")[:SHOWN])
+    rows = RowCount.objects.filter(Seen("workspace"), table=Job._meta.db_table)
+    evaluations = dict(rows.values_list("workspace").annotate(count=Sum("rows")).order_by("-count")[:SHOWN])
     chosen = Workspace.objects.filter(pk__in=evaluations)
     if len(evaluations) < SHOWN:
         others = Workspace.objects.exclude(pk__in=evaluations).order_by("name")[: SHOWN - len(evaluations)]

@@ -48,7 +48,7 @@ def _page(request: HttpRequest, found: Job, form: ChangeForm | None = None) -> H
         job=found,
         tab="job",
         watched=Watched.of(found),
-        actions=Actions.of(request, found),
+        actions=Actions.of(found),
         form=form or ChangeForm.of(found),
         facts=facts_of(found),
         scores=stored_scores(found) if completed else None,
@@ -69,7 +69,7 @@ def live(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
         "polled": True,
         "moved": moved,
         "ended_now": moved and ended,
-        "actions": Actions.of(request, found),
+        "actions": Actions.of(found),
     }
     reply = render(request, "ui/job_live.html", context, status=STOP_POLLING if ended else 200)
     if moved:

@@ -20,11 +20,13 @@ from assay.jobs.models import Job, LogLine, Reply, RowScore, State
 from assay.jobs.options import Changes
 from assay.jobs.rerun import rerun_failed
 from assay.jobs.states import MOVES, TERMINAL
-from assay.platform.errors import Forbidden, NotFound, Refusal
-from assay.ui.asked import DIGITS
+from assay.platform.caller import Action, caller
+from assay.platform.errors import NotFound, Refusal
+from assay.ui.asked import DIGITS, may_somewhere
 from assay.ui.door import show
 from assay.ui.job_live import light_job
 from assay.workspaces import deletion
+from assay.workspaces.lookup import need
 
 VERBS: dict[str, Callable[[Job], Job]] = {
     "cancel": control.cancel,
@@ -44,12 +46,13 @@ class Actions:
 
     job: Job
     may_change: bool
-    may_delete: bool
+    clone: bool
+    administers: bool
 
     @classmethod
-    def of(cls, request: HttpRequest, job: Job) -> "Actions":
-        user = request.user
-        return cls(job, user.has_perm("jobs.change_job"), user.has_perm("jobs.delete_job"))
+    def of(cls, job: Job) -> "Actions":
+        who = caller()
+        return cls(job, who.may(Action.WRITE, job.workspace_id), may_somewhere(Action.WRITE), who.administers)
 
     @property
     def cancel(self) -> bool:
@@ -74,7 +77,7 @@ class Actions:
 
     @property
     def delete(self) -> bool:
-        return self.may_delete and self.job.state in TERMINAL
+        return self.may_change and self.job.state in TERMINAL
 
     @property
     def rows_to_rerun(self) -> int | None:
@@ -89,7 +92,6 @@ class Actions:
 
 def steer(request: HttpRequest, workspace: str, name: str, verb: str) -> HttpResponse:
     """Do one of ``VERBS`` to the job, and go back to its page, which says what came of it."""
-    _refuse_unless(request, "jobs.change_job")
     if verb not in VERBS:
         raise NotFound(f"Nothing that can be done to an evaluation is called '{verb}'.")
     job = light_job(workspace, name)
@@ -141,7 +143,6 @@ class ChangeForm:
 
 def change(request: HttpRequest, workspace: str, name: str, refused: Callable[..., HttpResponse]) -> HttpResponse:
     """Change what may be changed of a job that has not ended; ``refused`` shows its page with what is wrong."""
-    _refuse_unless(request, "jobs.change_job")
     job = light_job(workspace, name)
     form = ChangeForm.sent(request.POST)
     try:
@@ -203,8 +204,8 @@ class Going:
 
 def delete(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
     """Show what would go with the job, what stays and what stands in the way; by POST delete it."""
-    _refuse_unless(request, "jobs.delete_job")
     job = light_job(workspace, name)
+    need(Action.WRITE, job.workspace)
     if request.method == "POST":
         try:
             deletion.delete(job)
@@ -222,11 +223,6 @@ def delete(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
         crumbs=crumbs,
         job=job,
         going=Going.of(job),
-        blockers=[(blocker, *blocker.name.split("/", 1)) for blocker in found],
+        blockers=[(blocker, *blocker.name.partition("/")[::2]) for blocker in found],
         unfinished=job.state not in TERMINAL,
     )
-
-
-def _refuse_unless(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise Forbidden("Your account may look at evaluations, but not do this to one.")

@@ -169,7 +169,7 @@ def number(text: str) -> int | float | str | None:
         return None
     if re.fullmatch(r"[+-]?\d{1,30}", text, re.ASCII):
         return int(text)
-    return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text, re.ASCII) else text
+    return float(text) if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", text, re.ASCII) else text
 
 
 def _typed(text: str, name: str) -> str:

@@ -5,15 +5,19 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from assay.platform.caller import Action, caller
+from assay.ui.asked import may_somewhere
+
 Item = dict[str, Any]
 
 
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the menu's groups, with what the caller may see."""
+    """Return the menu's groups, with what is for the caller."""
+    new = [_item("New evaluation", "add_circle", "ui:new")] if may_somewhere(Action.WRITE) else []
     work = [
         _item("Home", "home", "ui:home"),
         _item("Evaluations", "gavel", "ui:evaluations"),
-        _item("New evaluation", "add_circle", "ui:new"),
+        *new,
         _item("Compare", "compare_arrows", "ui:compare"),
     ]
     holdings = [
@@ -21,17 +25,20 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Secrets", "key", "ui:secrets"),
         _item("Workspaces", "workspaces", "ui:workspaces"),
     ]
-    rest = [
-        _item("Limits and prices", "speed", "admin:jobs_terms_changelist", needs="jobs.view_terms"),
-        _item("Users", "group", "admin:auth_user_changelist", needs="auth.view_user"),
-        _item("All tables", "table", "admin:index"),
+    looks_back = [_item("Audit", "history", "ui:audit")] if may_somewhere(Action.MANAGE) else []
+    own = [
+        _item("Access tokens", "vpn_key", "ui:tokens"),
+        *looks_back,
         {"title": "API", "icon": "api", "link": "/docs"},
     ]
-    return [{"items": work}, {"separator": True, "items": holdings}, {"separator": True, "items": rest}]
+    platform = [
+        _item("People", "group", "ui:accounts"),
+        _item("Limits and prices", "speed", "admin:jobs_terms_changelist"),
+        _item("All tables", "table", "admin:index"),
+    ]
+    groups = [work, holdings, own, *([platform] if caller().administers else [])]
+    return [{"separator": group is not work, "items": group} for group in groups]
 
 
-def _item(title: str, icon: str, view: str, needs: str = "") -> Item:
-    item: Item = {"title": title, "icon": icon, "link": reverse(view)}
-    if needs:
-        item["permission"] = lambda request: request.user.has_perm(needs)
-    return item
+def _item(title: str, icon: str, view: str) -> Item:
+    return {"title": title, "icon": icon, "link": reverse(view)}

@@ -13,9 +13,10 @@ from assay.evaluator.submission import MISSING_SECRET, read_submission
 from assay.jobs.judged import find_job
 from assay.jobs.models import Job
 from assay.jobs.submit import submit
-from assay.platform.errors import Conflict, Forbidden, Invalid, Refusal
+from assay.platform.caller import Action, caller
+from assay.platform.errors import Conflict, Invalid, Refusal
 from assay.ui import as_code, new_data, trial
-from assay.ui.asked import DIGITS
+from assay.ui.asked import DIGITS, may_write, need_somewhere
 from assay.ui.door import show
 from assay.ui.judge_form import KINDS, METHODS, PARSERS, JudgeForm
 from assay.ui.new_choices import choices, settled
@@ -25,7 +26,7 @@ from assay.ui.new_outlook import outlook, suggested_name
 from assay.ui.new_preview import shown_row
 from assay.ui.new_prompt import Rendered, Trouble, rendered
 from assay.ui.new_request import FormWrong, Mistakes, by_field, read_metric, read_request
-from assay.workspaces.lookup import get_workspace
+from assay.workspaces.lookup import get_workspace, need
 
 View = Callable[[HttpRequest], HttpResponse]
 USER_HELP = "What it is shown of each row. {{ opens the list of columns."
@@ -34,12 +35,11 @@ COUNTING_ALL_SECONDS = 30.0
 
 
 def for_makers(view: View) -> View:
-    """Return the view for those who may make evaluations; it raises ``Forbidden`` for others."""
+    """Return the view for those who may make evaluations somewhere; it raises ``Forbidden`` for others."""
 
     @wraps(view)
     def checked(request: HttpRequest) -> HttpResponse:
-        if not request.user.has_perm("jobs.add_job"):
-            raise Forbidden("You may not make evaluations. Whoever looks after the users can allow it: 'Can add job'.")
+        need_somewhere()
         return view(request)
 
     return checked
@@ -53,7 +53,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if wanted := request.GET.get("from"):
         workspace, _, name = wanted.partition("/")
         clone = clone_of(find_job(workspace, name))
-        return _form(request, clone.form, clone=clone, cloned=wanted)
+        form = clone.form if may_write(clone.form.workspace) else settled(clone.form)
+        return _form(request, form, clone=clone, cloned=wanted)
     workspace, fileset, file = (request.GET.get(name, "").strip() for name in ("workspace", "fileset", "file"))
     return _form(request, settled(JudgeForm(workspace, fileset, file)), first_file=True)
 
@@ -102,6 +103,7 @@ def forecast(request: HttpRequest) -> HttpResponse:
     context = {"outlook": outlook(form, count, items), "trouble": trouble, "sampled": len(items)}
     context["known"] = f"{count.rows} {form.dataset()}" if count and count.exact else ""
     context["name"] = form.name or suggested_name(form)
+    context["administers"] = caller().administers
     return render(request, "ui/new_outlook.html", context)
 
 
@@ -139,17 +141,19 @@ def try_it(request: HttpRequest) -> HttpResponse:
             raise FormWrong({"fileset": "Choose a fileset."})
     except FormWrong as wrong:
         return render(request, "ui/new_trial.html", {"mistakes": listed(wrong.mistakes, form)}, status=422)
+    workspace = get_workspace(form.workspace)
+    need(Action.WRITE, workspace)  # its secrets are opened
     items = new_data.first_rows(new_data.find_fileset(form.fileset), form.file, trial.TRIED_ROWS)
     if not items:
         raise Invalid("The data holds no rows.")
-    tried = trial.try_out(get_workspace(form.workspace), metric, items)
+    tried = trial.try_out(workspace, metric, items)
     return render(request, "ui/new_trial.html", {"trial": tried, "rows": [shown_row(row) for row in tried.rows]})
 
 
 def _submitted(request: HttpRequest) -> HttpResponse:
     form = JudgeForm.of(request.POST)
     try:
-        job = _submit(request, form)
+        job = _submit(form)
     except FormWrong as wrong:
         return _form(request, form, wrong.mistakes, status=422)
     except Invalid as error:
@@ -161,7 +165,7 @@ def _submitted(request: HttpRequest) -> HttpResponse:
     return redirect("ui:job", job.workspace.name, job.name)
 
 
-def _submit(request: HttpRequest, form: JudgeForm) -> Job:
+def _submit(form: JudgeForm) -> Job:
     """Make the job by the verbs that the API uses; raises ``FormWrong`` and what they refuse."""
     asked = read_request(form).request
     workspace = get_workspace(form.workspace)
@@ -171,7 +175,7 @@ def _submit(request: HttpRequest, form: JudgeForm) -> Job:
         name=asked.name or suggested_name(form),
         description=asked.description,
         custom_fields=asked.custom_fields,
-        principal=request.user.get_username() if settings.AUTH else "",
+        principal=caller().name,
     )
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from assay.filesets.models import Fileset
 from assay.jobs.models import Usage
+from assay.platform.caller import Action
 from assay.platform.errors import Refusal
 from assay.secrets.models import Secret
+from assay.ui.asked import may_write, where, workspaces
 from assay.ui.judge_form import JudgeForm
 from assay.ui.new_data import Choice, Sample, files_in, filesets_in, find_fileset, sample_of
 from assay.ui.new_preview import Preview, preview_of
@@ -18,10 +20,14 @@ REMEMBERED = 200
 
 
 def settled(form: JudgeForm, changed: str = "") -> JudgeForm:
-    """Return the form with what follows from what was chosen; ``changed`` is the field that was changed last."""
+    """Return the form with what follows from what was chosen; ``changed`` is the field that was changed last.
+
+    Its workspace is one that the caller may write to; its data may be of one that they may only read.
+    """
     if changed == "workspace":
         form = replace(form, fileset="", file="")
-    workspace = form.workspace or form.fileset.rpartition("/")[0] or _likely_workspace()
+    wanted = (form.workspace, form.fileset.rpartition("/")[0])
+    workspace = next((name for name in wanted if name and may_write(name)), "") or _likely_workspace()
     form = replace(form, workspace=workspace, file="" if changed == "fileset" else form.file)
     there = [] if form.fileset else filesets_in(workspace)
     return replace(form, fileset=there[0].value) if len(there) == 1 else form
@@ -45,7 +51,7 @@ def choices(form: JudgeForm, *, first_file: bool, download: bool = False) -> dic
             sample = Sample(trouble=str(refusal))
     return {
         "form": form,
-        "workspaces": [Choice(name, name) for name in _workspaces()],
+        "workspaces": [Choice(name, name) for name in workspaces(Action.WRITE)],
         "filesets": filesets_in(form.workspace, form.fileset),
         "files": files,
         "secrets": _secrets(form),
@@ -55,14 +61,11 @@ def choices(form: JudgeForm, *, first_file: bool, download: bool = False) -> dic
     }
 
 
-def _workspaces() -> list[str]:
-    return list(Workspace.objects.order_by("name").values_list("name", flat=True)[:MOST])
-
-
 def _likely_workspace() -> str:
     """Return the workspace that somebody put data into last; else the first one there is, or none."""
-    newest = Fileset.objects.filter(made_by_job=False).order_by("-created_at").values_list("workspace__name", flat=True)
-    return next(iter([*newest[:1], *_workspaces()[:1]]), "")
+    keys, data = where(Action.WRITE), Fileset.objects.filter(made_by_job=False)
+    newest = (data if keys is None else data.filter(workspace__in=keys)).order_by("-created_at")
+    return next(iter([*newest.values_list("workspace__name", flat=True)[:1], *workspaces(Action.WRITE)[:1]]), "")
 
 
 def _no_file(form: JudgeForm) -> Sample:
@@ -79,7 +82,8 @@ def _secrets(form: JudgeForm) -> list[Choice]:
 
 def _judges(workspace: str) -> dict[str, list[str]]:
     """Return the addresses and the models that evaluations of the workspace asked last."""
-    lines = Usage.objects.filter(job__workspace__name=workspace).order_by("-pk").values_list("address", "model")
+    home = Workspace.objects.filter(name=workspace).values_list("pk", flat=True).first()  # none that is not seen
+    lines = Usage.objects.filter(job__workspace=home or 0).order_by("-pk").values_list("address", "model")
     found = list(lines[:REMEMBERED])
     return {
         "addresses": list(dict.fromkeys(address for address, _ in found)),

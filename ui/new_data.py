@@ -13,6 +13,8 @@ from assay.filesets.rows import NothingSelected, PlannedInput
 from assay.filesets.storage import storage_of
 from assay.platform.errors import Invalid, Refusal
 from assay.ui.templatetags.figures import size
+from assay_sdk.engine.dataset import Reading
+from assay_sdk.engine.glance import Glance
 from assay_sdk.engine.selection import READABLE, select
 from assay_sdk.engine.unpack import suffix_of
 
@@ -25,6 +27,9 @@ ENDLESS = 2**62
 """Rows that a file is said to hold that nobody has counted: it is read to its end."""
 LARGE_BYTES = 50_000_000
 """A hub's file beyond it is downloaded when somebody asks for it, not because they looked at a list."""
+GLANCE_SECONDS = 5.0
+GLANCE_BYTES = 256 << 20
+"""Of a text, unpacked, on the way to the rows that are looked at."""
 LAST_ROW = 10_000
 """The last row that can be looked at here: those before it have to be read past."""
 
@@ -114,10 +119,11 @@ def first_rows(
     inputs = _inputs(fileset, file)
     if not download:
         _check_at_hand(fileset, inputs[0])
+    reading = Reading(glance=Glance(GLANCE_SECONDS, GLANCE_BYTES))
     if len(inputs) == 1:
-        found = rows.stream(fileset, fileset.revision, inputs, start, start + count)
+        found = rows.stream(fileset, fileset.revision, inputs, start, start + count, reading)
         return [item for _, item in found]
-    return list(islice(_all_items(fileset, inputs), start, start + count))
+    return list(islice(_all_items(fileset, inputs, reading), start, start + count))
 
 
 def columns_of(items: Iterable[dict[str, Any]]) -> list[Column]:
@@ -137,15 +143,18 @@ def count_rows(fileset: Fileset, file: str, seconds: float) -> Count:
     _check_at_hand(fileset, inputs[0])
     deadline = time.monotonic() + seconds
     counted = 0
-    for _ in _all_items(fileset, inputs):
-        counted += 1
-        if counted % 64 == 0 and time.monotonic() > deadline:
-            return Count(counted, False)
+    try:
+        for _ in _all_items(fileset, inputs, Reading(glance=Glance(seconds, ENDLESS))):
+            counted += 1
+            if counted % 64 == 0 and time.monotonic() > deadline:
+                return Count(counted, False)
+    except rows.Unfinished:
+        return Count(counted, False)
     return Count(counted, True)
 
 
-def _all_items(fileset: Fileset, inputs: list[PlannedInput]) -> Iterator[dict[str, Any]]:
-    each = (rows.stream(fileset, fileset.revision, [one], 0, ENDLESS) for one in inputs)
+def _all_items(fileset: Fileset, inputs: list[PlannedInput], reading: Reading) -> Iterator[dict[str, Any]]:
+    each = (rows.stream(fileset, fileset.revision, [one], 0, ENDLESS, reading) for one in inputs)
     return (item for _, item in chain.from_iterable(each))
 
 

@@ -11,7 +11,7 @@ from assay.jobs.models import Job
 from assay.jobs.terms import plain_address
 from assay.ui.judge_form import JudgeForm, number
 from assay.ui.new_data import Count
-from assay.ui.new_prompt import rendered
+from assay.ui.new_prompt import all_rendered
 from assay_sdk.engine.judge import MAX_TOKENS
 
 CHARACTERS_A_TOKEN = 4
@@ -94,7 +94,7 @@ def suggested_name(form: JudgeForm) -> str:
 
 def _tokens(form: JudgeForm, items: list[dict[str, Any]]) -> int | None:
     """Return how many tokens a prompt has in the mean of these rows, if a token has four characters."""
-    prompts = [rendered(form, index, item) for index, item in enumerate(items)]
+    prompts = all_rendered(form, enumerate(items))
     lengths = [sum(len(message.text) for message in prompt.messages) for prompt in prompts if prompt.messages]
     return round(sum(lengths) / len(lengths) / CHARACTERS_A_TOKEN) if lengths else None
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,13 @@ from assay_sdk.engine.result import Failure, Row
 from assay_sdk.engine.spec import LLMJudgeMetric
 from assay_sdk.engine.target import stored_sample
 from assay_sdk.engine.template import compile_template
+from assay_sdk.engine.worktime import WORK_TIME
 
+LIVE_SECONDS = 2.0
+"""Of work on all renderings of one request: a thread of the web server is no place for a slow template."""
+LONGEST_GUESSED = 100
+"""Characters of a column's name that may be what a misspelt one meant; the search for it is slow for long ones."""
+MOST_GUESSED = 500
 CODE = "<template>"
 """How Jinja names the file of what it compiles."""
 
@@ -63,6 +69,16 @@ class Rendered:
 
 def rendered(form: JudgeForm, index: int, item: dict[str, Any]) -> Rendered:
     """Return the prompt of a row."""
+    return all_rendered(form, [(index, item)])[0]
+
+
+def all_rendered(form: JudgeForm, rows: Iterable[tuple[int, dict[str, Any]]]) -> list[Rendered]:
+    """Return the prompts of these rows; once the time of one request is used up, troubles in their place."""
+    with WORK_TIME.within(LIVE_SECONDS):
+        return [_rendered(form, index, item) for index, item in rows]
+
+
+def _rendered(form: JudgeForm, index: int, item: dict[str, Any]) -> Rendered:
     default = not form.messages()
     troubles = troubles_in(form)
     if troubles:
@@ -123,8 +139,9 @@ def _trouble(source: str, context: Mapping[str, Any] | None) -> Trouble | None:
 
 def _told(error: TemplateFailure, source: str) -> Trouble:
     why = str(error).partition(". Template: ")[0].rstrip(".") + "."
-    if error.missing:
-        near = difflib.get_close_matches(error.missing, error.available, 1)
+    if error.missing and len(error.missing) <= LONGEST_GUESSED:
+        known = [name for name in error.available[:MOST_GUESSED] if len(name) <= LONGEST_GUESSED]
+        near = difflib.get_close_matches(error.missing, known, 1)
         why += f" Did you mean '{near[0]}'?" if near else ""
     line = _line_of(error, source)
     lines = source.split("\n")

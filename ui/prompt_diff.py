@@ -23,6 +23,10 @@ CRUMBS = 2
 """So few words between two changes that are longer than they are no passage that stayed."""
 MOST_WORK = 1_000_000
 """Words of one side times words of the other: longer passages are shown as replaced whole."""
+MOST_PAIRS = 50_000_000
+"""Places that hold the same on both sides, times the length of a side: what all comparing may take."""
+LONGEST = 200_000
+"""Characters of texts that are taken apart into words."""
 TEMPLATE, SYSTEM = "prompt_template", "system_prompt"
 DEFAULT_PROMPT = "(No prompt of its own: the default one is made from the scores.)"
 UNSAID = frozenset({"supported_job_types", "job_type"})
@@ -101,22 +105,25 @@ def word_diff(before: str, after: str) -> list[Piece]:
 
 def _blocks(before: str, after: str) -> Iterator[tuple[str, str]]:
     """Yield passages that stand in the place of each other: the texts, or their lines if they are long."""
-    if len(TOKEN.findall(before)) * len(TOKEN.findall(after)) <= MOST_WORK:
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    if _comparable(before, after) or _too_alike(old, new):
         yield before, after
         return
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     for _, start, stop, begin, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         yield "".join(old[start:stop]), "".join(new[begin:end])
 
 
 def _by_words(before: str, after: str) -> list[Piece]:
-    old, new = TOKEN.findall(before), TOKEN.findall(after)
-    if len(old) * len(new) > MOST_WORK:
-        return [Piece("gone", before), Piece("new", after)]
+    whole: list[Piece] = [Piece("gone", before), Piece("new", after)]
+    if not _comparable(before, after):
+        return whole
     found = []
+    old, new = TOKEN.findall(before), TOKEN.findall(after)
     # Words alone are matched, and the space before each goes with it: spaces are everywhere, and match anything.
-    words = SequenceMatcher(None, [word for _, word in old], [word for _, word in new], autojunk=False)
-    for tag, start, stop, begin, end in words.get_opcodes():
+    words = [word for _, word in old], [word for _, word in new]
+    if _too_alike(*words):
+        return whole
+    for tag, start, stop, begin, end in SequenceMatcher(None, *words, autojunk=False).get_opcodes():
         if tag == "equal":
             for (space, word), (spaced, _) in zip(old[start:stop], new[begin:end], strict=True):
                 found += [] if space == spaced else [Piece("gone", space), Piece("new", spaced)]
@@ -125,6 +132,20 @@ def _by_words(before: str, after: str) -> list[Piece]:
             found.append(Piece("gone", "".join(map("".join, old[start:stop]))))
             found.append(Piece("new", "".join(map("".join, new[begin:end]))))
     return found
+
+
+def _comparable(before: str, after: str) -> bool:
+    """Return whether the texts have few enough words to compare each with each."""
+    if len(before) + len(after) > LONGEST:
+        return False
+    return len(TOKEN.findall(before)) * len(TOKEN.findall(after)) <= MOST_WORK
+
+
+def _too_alike(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Return whether so much is the same on both sides, again and again, that matching it would take minutes."""
+    before, after = Counter(old), Counter(new)
+    pairs = sum(count * after[part] for part, count in before.items())
+    return pairs * min(len(old), len(new)) > MOST_PAIRS
 
 
 def _alternating(pieces: Iterable[Piece]) -> list[list[str]]:

@@ -17,12 +17,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from assay.jobs.models import State
+from assay.platform.caller import Action, caller
 from assay.platform.errors import BadRequest
-from assay.ui.asked import need
+from assay.ui.asked import may_write
 from assay.ui.door import Crumb, show
 from assay.workspaces import deletion
-from assay.workspaces.deletion import BY_WORD, KINDS, TERMINAL, Blocker, Kind
-from assay.workspaces.models import DEFAULT
+from assay.workspaces.deletion import KINDS, TERMINAL, Blocker, Kind
+from assay.workspaces.lookup import need
+from assay.workspaces.models import DEFAULT, Workspace
 
 UNDER_WAY = [state for state in State if state not in TERMINAL]
 NAMED = 5
@@ -41,11 +43,12 @@ PAGES = {"job": "ui:job", "fileset": "ui:fileset", "secret": "ui:secret"}
 class Named:
     name: str
     address: str
+    """Empty where no page shows it to the caller."""
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Everything of one kind that is in the way."""
+    """Everything of one kind that is in the way, as far as the caller sees it."""
 
     word: str
     count: int
@@ -54,6 +57,8 @@ class Obstacle:
     """Where all of them are listed; empty where no list shows just these."""
     unfinished: int = 0
     """Evaluations that have to be cancelled first."""
+    hidden: bool = False
+    """Whether there are some in workspaces that the caller does not see."""
 
     @property
     def plural(self) -> str:
@@ -72,13 +77,7 @@ def obstacles(target: Model) -> list[Obstacle]:
     """Return what stands in the way of deleting ``target``, in the order in which it has to go."""
     blocked_by = _kind(target).blocked_by
     found = [_obstacle(kind, blocked_by[kind.word], target) for kind in KINDS if kind.word in blocked_by]
-    return [obstacle for obstacle in found if obstacle.count]
-
-
-def permission(kind: Kind) -> str:
-    """Return the permission that the Django admin asks of who deletes one."""
-    app, _, model = kind.model.lower().partition(".")
-    return f"{app}.delete_{model}"
+    return [obstacle for obstacle in found if obstacle.count or obstacle.hidden]
 
 
 def page(request: HttpRequest, target: Model, crumbs: Sequence[Crumb], after: str) -> HttpResponse:
@@ -87,7 +86,10 @@ def page(request: HttpRequest, target: Model, crumbs: Sequence[Crumb], after: st
     With ``?all`` it shows what a cascade would take, and offers that: to find out is half the work of doing it.
     """
     kind = _kind(target)
-    need(request, permission(kind))
+    if isinstance(target, Workspace):
+        need(Action.MANAGE, target)
+    else:
+        need(Action.WRITE, target.workspace)  # type: ignore[attr-defined]
     if request.method == "POST":
         return _delete(request, target, after)
     in_the_way = obstacles(target)
@@ -106,24 +108,18 @@ def page(request: HttpRequest, target: Model, crumbs: Sequence[Crumb], after: st
         going=_counted(going) if going is not None else None,
         beyond=beyond[:BEYOND],
         further=max(0, len(beyond) - BEYOND),
-        may_all=_may_all(request, going or []),
+        may_all=all(each.name and may_write(each.name.partition("/")[0]) for each in going or []),
         back=crumbs[-1][1],
     )
 
 
 def _delete(request: HttpRequest, target: Model, after: str) -> HttpResponse:
     cascade = "cascade" in request.POST
-    if cascade:
-        if request.POST.get("confirm", "").strip() != str(target):
-            raise BadRequest(f"Nothing was deleted: to delete all of it, type '{target}'.")
-        need(request, *sorted({permission(BY_WORD[each.kind]) for each in deletion.preview(target)}))
+    if cascade and request.POST.get("confirm", "").strip() != str(target):
+        raise BadRequest(f"Nothing was deleted: to delete all of it, type '{target}'.")
     deletion.delete(target, cascade=cascade)
     messages.success(request, f"Deleted {_kind(target).word} {target}.")
     return redirect(after)
-
-
-def _may_all(request: HttpRequest, going: list[Blocker]) -> bool:
-    return all(request.user.has_perm(permission(BY_WORD[word])) for word in {each.kind for each in going})
 
 
 def _counted(going: list[Blocker]) -> list[tuple[int, str]]:
@@ -143,22 +139,29 @@ def _one(word: str) -> str:
 
 
 def _obstacle(kind: Kind, fields: Sequence[str], target: Model) -> Obstacle:
-    rows: QuerySet[Any] = apps.get_model(kind.model)._default_manager.exclude(kind.ours or Q(pk__in=()))
-    count, unfinished, named = 0, 0, dict[str, Named]()
+    model, ours = apps.get_model(kind.model), kind.ours or Q(pk__in=())
+    rows: QuerySet[Any] = model._default_manager.exclude(ours)
+    count, unfinished, named, hidden = 0, 0, dict[str, Named](), False
     for field in fields:
         # By key alone: one that refers to it twice is one, and to compare whole rows would read specs.
         found = rows.filter(**{field: target.pk}).order_by("-pk").distinct()
-        count += found.values("pk").count()
+        seen = found.values("pk").count()
+        count += seen
+        if field != "workspace" and caller().sees() is not None:
+            every = model._base_manager.exclude(ours).filter(**{field: target.pk})
+            hidden |= every.values("pk").distinct().count() > seen
         for pk, workspace, name in found.values_list("pk", "workspace__name", "name")[:NAMED]:
             named[f"{workspace}/{name}"] = Named(f"{workspace}/{name}", _address(kind, pk, workspace, name))
         if kind.word == "job":
             unfinished += found.filter(state__in=UNDER_WAY).values("pk").count()
-    return Obstacle(kind.word, count, list(named.values())[:NAMED], _list(kind, fields, target), unfinished)
+    return Obstacle(kind.word, count, list(named.values())[:NAMED], _list(kind, fields, target), unfinished, hidden)
 
 
 def _address(kind: Kind, pk: Any, workspace: str, name: str) -> str:
     if kind.word in PAGES:
         return reverse(PAGES[kind.word], args=[workspace, name])
+    if not caller().administers:
+        return ""
     return reverse(f"admin:{kind.model.lower().replace('.', '_')}_change", args=[pk])
 
 
@@ -167,6 +170,8 @@ def _list(kind: Kind, fields: Sequence[str], target: Model) -> str:
         return ""
     if kind.word in LISTS:
         return _with(reverse(LISTS[kind.word]), workspace=str(target))
+    if not caller().administers:
+        return ""
     return _with(reverse(f"admin:{kind.model.lower().replace('.', '_')}_changelist"), workspace__id__exact=target.pk)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Model, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -14,17 +14,18 @@ from assay.evaluator.models import DefinitionSecret, StoredMetric
 from assay.filesets.models import Fileset
 from assay.jobs.models import JobSecret
 from assay.platform.api import check
+from assay.platform.caller import Action, caller
 from assay.platform.errors import Refusal
+from assay.platform.sight import Seen
 from assay.secrets.models import Secret
 from assay.secrets.store import change_secret, create_secret, get_secret
 from assay.secrets.wire import SecretCreate, SecretUpdate
 from assay.ui import removal
-from assay.ui.asked import Wrong, changed, need, portion, text, workspaces
+from assay.ui.asked import Wrong, changed, may_somewhere, need_somewhere, portion, text, workspaces
 from assay.ui.door import Crumb, show
 from assay.workspaces.lookup import workspace_for_create
 from assay.workspaces.models import DEFAULT
 
-ADD, CHANGE, DELETE = "secrets.add_secret", "secrets.change_secret", "secrets.delete_secret"
 METRICS = 50
 """Stored metrics that are looked through for a secret's name."""
 NEW_FIELDS = ("workspace", "name", "description", "value")
@@ -68,13 +69,14 @@ def secrets(request: HttpRequest) -> HttpResponse:
         workspaces=workspaces(),
         workspace=workspace,
         search=search,
-        may_add=request.user.has_perm(ADD),
+        may_add=may_somewhere(Action.WRITE),
+        sees_all=caller().sees() is None,
     )
 
 
 def new(request: HttpRequest) -> HttpResponse:
     """Show the form of a new secret, or store it. What was typed as its value is not sent back with a mistake."""
-    need(request, ADD)
+    need_somewhere()
     sent = {name: request.POST.get(name, "") for name in NEW_FIELDS}
     wrong = Wrong()
     if request.method == "POST":
@@ -97,7 +99,7 @@ def new(request: HttpRequest) -> HttpResponse:
         status=422 if wrong != Wrong() else 200,
         given=given,
         wrong=wrong,
-        workspaces=workspaces(),
+        workspaces=workspaces(Action.WRITE),
     )
 
 
@@ -113,14 +115,12 @@ def secret(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
         changed=changed(found),
         uses=removal.obstacles(found),
         metrics=_metrics(found),
-        may_change=request.user.has_perm(CHANGE),
-        may_delete=request.user.has_perm(DELETE),
+        may_change=caller().may(Action.WRITE, found.workspace_id),
     )
 
 
 def rotate(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
     """Give the secret a new value, which holds for every request from now on."""
-    need(request, CHANGE)
     found = get_secret(workspace, name)
     asked = check(SecretUpdate, {"value": request.POST.get("value", "")}, "body", confidential=True)
     change_secret(found, value=asked.value)
@@ -130,7 +130,6 @@ def rotate(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
 
 def describe(request: HttpRequest, workspace: str, name: str) -> HttpResponse:
     """Change what the secret says of itself."""
-    need(request, CHANGE)
     asked = check(SecretUpdate, {"description": request.POST.get("description", "").strip()}, "body")
     change_secret(get_secret(workspace, name), description=asked.description)
     messages.success(request, "Saved.")
@@ -150,14 +149,14 @@ def _about(value: str) -> str:
 
 
 def _lines(page: list[Secret]) -> list[Line]:
-    jobs = _counts(JobSecret, "secret", page)
-    hubs = _counts(Fileset, "token_secret", page)
-    definitions = _counts(DefinitionSecret, "secret", page)
+    jobs = _counts(JobSecret.objects.filter(Seen("job__workspace")), "secret", page)
+    hubs = _counts(Fileset.objects.all(), "token_secret", page)
+    definitions = _counts(DefinitionSecret.objects.filter(Seen("definition__workspace")), "secret", page)
     return [Line(each, jobs.get(each.pk, 0), hubs.get(each.pk, 0), definitions.get(each.pk, 0)) for each in page]
 
 
-def _counts(model: type[Model], field: str, page: list[Secret]) -> dict[Any, int]:
-    rows = model._default_manager.filter(**{f"{field}__in": page}).order_by()
+def _counts(users: QuerySet[Any], field: str, page: list[Secret]) -> dict[Any, int]:
+    rows = users.filter(**{f"{field}__in": page}).order_by()
     return dict(rows.values_list(field).annotate(uses=Count("pk")))
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from assay.jobs.ledger import tokens_of
 from assay.jobs.terms import plain_address
 from assay.platform import egress
+from assay.platform.audit import record
 from assay.platform.errors import Conflict
-from assay.secrets.models import Secret
+from assay.secrets.store import SecretsMissing, look_up
 from assay.secrets.vault import open_secret
 from assay.workspaces.models import Workspace
 from assay_sdk.engine.errors import RunAborted
@@ -20,6 +21,7 @@ from assay_sdk.engine.reply import text_of
 from assay_sdk.engine.result import Call, Row, RowScore, Score
 from assay_sdk.engine.run import evaluate
 from assay_sdk.engine.spec import Metric, RunConfig
+from assay_sdk.engine.transport import open_transport
 
 TRIED_ROWS = 3
 TOTAL_SECONDS = 50.0
@@ -86,13 +88,13 @@ def try_out(workspace: Workspace, metric: Metric, items: Sequence[dict[str, Any]
 
 async def _judge(batch: list[Row], metric: Metric, keys: dict[str, str], trial: Trial, address: str) -> None:
     waits: list[str | None] = []
-    running = evaluate(
-        batch, [metric], config=RunConfig(parallelism=TRIED_ROWS), api_keys=keys, retry=RETRY, on_waiting=waits.append
-    )
+    options: dict[str, Any] = {"api_keys": keys, "retry": RETRY, "on_waiting": waits.append}
     try:
-        async with asyncio.timeout(TOTAL_SECONDS), aclosing(running) as scored:
-            async for row in scored:
-                trial.rows.append(_tried(row, address))
+        async with asyncio.timeout(TOTAL_SECONDS), aclosing(open_transport(guard=egress.permit)) as wire:
+            running = evaluate(batch, [metric], config=RunConfig(parallelism=TRIED_ROWS), transport=wire, **options)
+            async with aclosing(running) as scored:
+                async for row in scored:
+                    trial.rows.append(_tried(row, address))
     except TimeoutError:
         why = f" {waits[-1].rstrip('.')}." if waits and waits[-1] else ""
         trial.message = f"It took longer than {TOTAL_SECONDS:g} seconds, and was stopped.{why}"
@@ -102,15 +104,13 @@ async def _judge(batch: list[Row], metric: Metric, keys: dict[str, str], trial: 
 
 def _keys(workspace: Workspace, references: list[str]) -> dict[str, str]:
     """Open the secrets that the judge needs, for this trial alone."""
-    found = {}
-    for reference in references:
-        owner, _, name = reference.rpartition("/")
-        held = Secret.objects.select_related("workspace").filter(workspace__name=owner or workspace.name, name=name)
-        secret = held.first()
-        if secret is None:
-            raise Conflict(f"Secret '{reference}' was not found in workspace '{owner or workspace.name}'.")
-        found[reference] = open_secret(secret).reveal()
-    return found
+    try:
+        found = look_up(references, workspace.name)
+    except SecretsMissing as error:
+        raise Conflict(f"{error}.") from None
+    for secret in found.values():
+        record("secret.use", secret, after={"for": "a trial"})
+    return {reference: open_secret(secret).reveal() for reference, secret in found.items()}
 
 
 def _tried(row: RowScore, address: str) -> TriedRow:

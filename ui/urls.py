@@ -13,4 +13,5 @@ urlpatterns = [
     path("", include("assay.ui.urls_results")),
     path("", include("assay.ui.urls_evaluations")),
     path("", include("assay.ui.urls_data")),
+    path("", include("assay.ui.urls_accounts")),
 ]

@@ -1,12 +1,17 @@
 """Addresses of the pages of filesets, secrets and workspaces."""
 
+from functools import partial
+
 from django.urls import path
 
-from assay.ui import fileset, filesets, preview, secrets, workspaces
+from assay.platform.caller import Action
+from assay.ui import fileset, filesets, members, preview, secrets, workspaces
 from assay.ui.door import page
 
 FILESET = "filesets/<str:workspace>/<str:name>"
+WORKSPACE = "workspaces/<str:name>"
 SECRET = "secrets/<str:workspace>/<str:name>"
+managing = partial(page, writes=True, needs=Action.MANAGE)
 urlpatterns = [
     path("filesets/", page(filesets.filesets), name="filesets"),
     path("filesets/new/", page(filesets.new), name="fileset-new"),
@@ -25,7 +30,11 @@ urlpatterns = [
     path(f"{SECRET}/edit/", page(secrets.describe, writes=True), name="secret-edit"),
     path(f"{SECRET}/delete/", page(secrets.delete), name="secret-delete"),
     path("workspaces/", page(workspaces.workspaces), name="workspaces"),
-    path("workspaces/<str:name>/", page(workspaces.workspace), name="workspace"),
-    path("workspaces/<str:name>/edit/", page(workspaces.describe, writes=True), name="workspace-edit"),
-    path("workspaces/<str:name>/delete/", page(workspaces.delete), name="workspace-delete"),
+    path(f"{WORKSPACE}/", page(workspaces.workspace), name="workspace"),
+    path(f"{WORKSPACE}/edit/", page(workspaces.describe, writes=True, needs=Action.MANAGE), name="workspace-edit"),
+    path(f"{WORKSPACE}/members/", page(members.give_role, writes=True, needs=Action.MANAGE), name="member-role"),
+    path(
+        f"{WORKSPACE}/members/remove/", page(members.take_out, writes=True, needs=Action.MANAGE), name="member-remove"
+    ),
+    path(f"{WORKSPACE}/delete/", page(workspaces.delete, needs=Action.MANAGE), name="workspace-delete"),
 ]

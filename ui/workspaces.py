@@ -5,29 +5,29 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.db import IntegrityError, transaction
 from django.db.models import Count, Model, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 
 from assay.evaluator.models import Definition, StoredMetric
 from assay.filesets.models import Fileset
 from assay.jobs.models import Job
 from assay.platform.api import check
+from assay.platform.caller import Action, caller
 from assay.platform.counts import rows_of
-from assay.platform.errors import Conflict, Refusal
+from assay.platform.errors import Refusal
 from assay.platform.models import RowCount
 from assay.secrets.models import Secret
 from assay.ui import removal
-from assay.ui.asked import Wrong, changed, need, portion, text
+from assay.ui.asked import Wrong, changed, portion, text
 from assay.ui.door import Crumb, show
+from assay.ui.members import about_members
 from assay.workspaces.lookup import get_workspace
+from assay.workspaces.making import create_workspace, describe_workspace
 from assay.workspaces.models import DEFAULT, Project, Workspace
 from assay.workspaces.wire import DescriptionUpdate, WorkspaceCreate
 
-ADD, CHANGE, DELETE = "workspaces.add_workspace", "workspaces.change_workspace", "workspaces.delete_workspace"
 LATEST = 5
 """Evaluations that a workspace's page names."""
 
@@ -49,9 +49,8 @@ def workspaces(request: HttpRequest) -> HttpResponse:
     given = {name: request.POST.get(name, "").strip() for name in ("name", "description")}
     wrong = Wrong()
     if request.method == "POST":
-        need(request, ADD)
         try:
-            made = _create(given, request.user.get_username())
+            made = _create(given)
         except Refusal as refusal:
             wrong = Wrong.of(refusal, given)
         else:
@@ -72,7 +71,7 @@ def workspaces(request: HttpRequest) -> HttpResponse:
         search=search,
         given=given,
         wrong=wrong,
-        may_add=request.user.has_perm(ADD),
+        sign_in=settings.AUTH,
     )
 
 
@@ -96,22 +95,17 @@ def workspace(request: HttpRequest, name: str) -> HttpResponse:
         projects=Project.objects.filter(workspace=found).count(),
         definitions=Definition.objects.filter(workspace=found).count(),
         latest=latest,
-        members=found.members.order_by("principal")[:100],
-        sign_in=settings.AUTH,
         fixed=found.name == DEFAULT,
-        may_add_fileset=request.user.has_perm("filesets.add_fileset"),
-        may_change=request.user.has_perm(CHANGE),
-        may_delete=request.user.has_perm(DELETE),
+        may_write=caller().may(Action.WRITE, found.pk),
+        may_manage=caller().may(Action.MANAGE, found.pk),
+        **about_members(found),
     )
 
 
 def describe(request: HttpRequest, name: str) -> HttpResponse:
     """Change what the workspace says of itself."""
-    need(request, CHANGE)
     asked = check(DescriptionUpdate, {"description": request.POST.get("description", "").strip()}, "body")
-    Workspace.objects.filter(pk=get_workspace(name).pk).update(
-        description=asked.description, updated_at=timezone.now(), updated_by=request.user.get_username()
-    )
+    describe_workspace(get_workspace(name), asked.description or "")
     messages.success(request, "Saved.")
     return redirect("ui:workspace", name)
 
@@ -123,15 +117,9 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     return removal.page(request, found, [home(), (found.name, here)], reverse("ui:workspaces"))
 
 
-def _create(given: dict[str, str], author: str) -> Workspace:
+def _create(given: dict[str, str]) -> Workspace:
     asked = check(WorkspaceCreate, {**given, "description": given["description"] or None}, "body")
-    try:
-        with transaction.atomic():
-            return Workspace.objects.create(
-                name=asked.name, description=asked.description, created_by=author, updated_by=author
-            )
-    except IntegrityError:
-        raise Conflict(f"Workspace '{asked.name}' already exists") from None
+    return create_workspace(asked.name, description=asked.description)
 
 
 def _lines(page: list[Workspace]) -> list[Line]:

@@ -1,11 +1,14 @@
+from collections.abc import Sequence
+
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from assay.platform.caller import Role
+from assay.workspaces import members
 from assay.workspaces.guarded import GuardedAdmin, NamedForm
 from assay.workspaces.models import Member, Project, Workspace
-from assay.workspaces.wire import Role
 
 
 @admin.register(Workspace)
@@ -38,9 +41,14 @@ class MemberAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter = ("workspace",)
     search_fields = ("principal",)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> Sequence[str]:
+        return ("workspace", "principal") if obj else ()
+
     def save_model(self, request: HttpRequest, obj: Member, form: MemberForm, change: bool) -> None:
-        obj.granted_by = request.user.get_username()
-        super().save_model(request, obj, form, change)
+        obj.pk = members.grant(obj.workspace, obj.principal, obj.roles).pk
+
+    def delete_model(self, request: HttpRequest, obj: Member) -> None:
+        members.remove(obj.workspace, obj.principal)
 
 
 @admin.register(Project)

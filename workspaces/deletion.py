@@ -15,13 +15,17 @@ from django.apps import apps
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Model, Q, QuerySet
 
-from assay.platform.errors import Conflict, NotFound
+from assay.platform.audit import record
+from assay.platform.caller import Action, caller
+from assay.platform.errors import Conflict, Forbidden, NotFound
 from assay.workspaces.models import DEFAULT
 
 TERMINAL = ("completed", "error", "cancelled")
 """The states of a job (``assay.jobs.models.State``) that it never leaves."""
 SHOWN = 3
 """Blockers that a refusal names before it counts the rest."""
+NAMED = 50
+"""Things whose names the audit keeps of a deletion."""
 BATCH = 500
 """Keys in one statement."""
 
@@ -106,10 +110,10 @@ ORDER = ("metric", "project", "definition", *ALWAYS_TOLD)
 class Blocker:
     kind: str
     name: str
-    """With its workspace, ``team/helpfulness``: a job may use what another workspace holds."""
+    """With its workspace, ``team/helpfulness``: a job may use what another workspace holds. Empty where hidden."""
 
     def __str__(self) -> str:
-        return f"{self.kind} '{self.name}'"
+        return f"{self.kind} '{self.name}'" if self.name else f"a {self.kind} of a workspace that you do not see"
 
 
 Keys = dict[str, set[Any]]
@@ -169,10 +173,34 @@ def _delete(kind: Kind, target: Model, cascade: bool) -> None:
             raise Conflict(_refusal(kind, target, _named(found)))
         going = _with_company(_joined(going, found), hold=True)
         _refuse_unfinished(going)
+    _refuse_others(going)
+    _record(kind, target, going)
     for each in KINDS:
         for keys in _batches(going.get(each.word, ())):
             # `only`: the collector needs no more of a row, and a job's spec may hold a whole dataset.
             _rows(each).filter(pk__in=keys).only("pk").delete()
+
+
+def _record(kind: Kind, target: Model, going: Keys) -> None:
+    went = {word: len(keys) for word, keys in going.items() if keys}
+    others = {**going, kind.word: going.get(kind.word, set()) - {target.pk}}
+    named = [blocker.name for blocker in _named(others)[:NAMED]]
+    home = target.pk if kind.word == "workspace" else getattr(target, "workspace_id", None)
+    record(f"{kind.word.replace(' ', '_')}.delete", target, workspace=home, before={"went": went, "named": named})
+
+
+def _refuse_others(going: Keys) -> None:
+    """Raise ``Forbidden`` if something would go that the caller may not change."""
+    who = caller()
+    if who.administers and who.only is None:
+        return
+    for each in KINDS:
+        place = "pk" if each.word == "workspace" else "workspace_id"
+        action = Action.MANAGE if each.word == "workspace" else Action.WRITE
+        for keys in _batches(going.get(each.word, ())):
+            places = _rows(each).filter(pk__in=keys).values_list(place, flat=True).distinct()
+            if not all(who.may(action, workspace) for workspace in places):
+                raise Forbidden(f"You may not delete a {each.word} that would go with it.")
 
 
 def _refuse_unfinished(going: Keys) -> None:
@@ -205,7 +233,8 @@ def _kind_of(target: Model) -> Kind:
 
 
 def _rows(kind: Kind) -> QuerySet[Any]:
-    rows: QuerySet[Any] = apps.get_model(kind.model)._default_manager.all()
+    # All of them: what the caller does not see is in the way all the same.
+    rows: QuerySet[Any] = apps.get_model(kind.model)._base_manager.all()
     return rows
 
 
@@ -257,9 +286,10 @@ def _named(found: Keys) -> list[Blocker]:
     for kind in KINDS:
         for keys in _batches(found.get(kind.word, ())):
             rows = _rows(kind).filter(pk__in=keys).exclude(kind.ours or Q(pk__in=())).order_by("pk")
+            seen = caller().sees()
             named += [
-                Blocker(kind.word, f"{workspace}/{name}")
-                for workspace, name in rows.values_list("workspace__name", "name")
+                Blocker(kind.word, f"{workspace}/{name}" if seen is None or key in seen else "")
+                for key, workspace, name in rows.values_list("workspace_id", "workspace__name", "name")
             ]
     return named
 

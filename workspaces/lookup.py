@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.platform.api import Listing, only
+from assay.platform.caller import Action, caller
 from assay.platform.counts import rows_of
 from assay.platform.errors import Conflict, Invalid, NotFound
 from assay.workspaces.models import Workspace
@@ -29,11 +30,17 @@ def get_workspace(name: str) -> Workspace:
 
 
 def workspace_for_create(name: str) -> Workspace:
-    """Return the workspace that something is to be made in; raises ``Invalid``."""
+    """Return the workspace that something is to be made in; raises ``Invalid``, and ``Forbidden`` to mere readers."""
     workspace = only(Workspace.objects.filter(name=name))
     if workspace is None:
         raise Invalid(f"Workspace '{name}' does not exist. Please create the workspace first.")
+    need(Action.WRITE, workspace)
     return workspace
+
+
+def need(action: Action, workspace: Workspace) -> None:
+    """Return if the caller may do this in the workspace; raises ``Forbidden``."""
+    caller().need(action, workspace.pk, workspace.name)
 
 
 def list_in(

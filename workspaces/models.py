@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from assay.platform.ids import new_id
+from assay.platform.sight import InSight
 
 DEFAULT = "default"
 """The workspace made at first start; it cannot be deleted."""
@@ -33,6 +34,8 @@ class Workspace(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_by = models.CharField(max_length=150, blank=True, default="", editable=False)
 
+    objects = InSight("pk")
+
     class Meta:
         indexes = [
             models.Index(fields=["created_at"], name="workspace_created"),
@@ -49,6 +52,8 @@ class Member(models.Model):
     roles = models.JSONField(default=list)
     granted_at = models.DateTimeField(default=timezone.now)
     granted_by = models.CharField(max_length=150, default="system")
+
+    objects = InSight()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "principal"], name="one_membership_a_principal")]
@@ -67,8 +72,27 @@ class Project(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = InSight()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_project_a_name")]
 
     def __str__(self) -> str:
         return f"{self.workspace}/{self.name}"
+
+
+class Quota(models.Model):
+    """What one workspace may use, where that is not what all may (``ASSAY_QUOTA_…``); null: as all."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="quota")
+    bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    """Of uploaded files, their history among them; each content counts once."""
+    jobs = models.PositiveIntegerField(null=True, blank=True)
+    """That have not ended."""
+    rows = models.PositiveBigIntegerField(null=True, blank=True)
+    """Of one job."""
+
+    objects = InSight()
+
+    def __str__(self) -> str:
+        return f"quota of {self.workspace}"

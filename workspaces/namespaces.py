@@ -6,12 +6,16 @@ Each store shows it once it was made on its own side; it goes when the last of t
 from enum import StrEnum
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from assay.platform.audit import record
+from assay.platform.caller import Action
 from assay.platform.errors import Conflict, NotFound
 from assay.workspaces import deletion
+from assay.workspaces.lookup import need
+from assay.workspaces.making import create_workspace
 from assay.workspaces.models import DEFAULT, Workspace
 
 
@@ -44,16 +48,17 @@ def create_namespace(store: Store, name: str, by: str, **fields: Any) -> Workspa
     now = timezone.now()
     with transaction.atomic():
         shown = Workspace.objects.filter(name=name, **{store: False})
+        for workspace in shown.select_for_update():
+            need(Action.MANAGE, workspace)
         if shown.update(**{store: True}, **fields, updated_at=now, updated_by=by):
+            home = get_namespace(store, name)
+            record("workspace.update", home, workspace=home, after={str(store): True, **fields})
             return get_namespace(store, name)
     if Workspace.objects.filter(name=name).exists():
         raise taken
     try:
-        with transaction.atomic():
-            return Workspace.objects.create(
-                name=name, created_by=by, updated_by=by, **{store: True, store.other: False}, **fields
-            )
-    except IntegrityError:
+        return create_workspace(name, **{store: True, store.other: False}, **fields)
+    except Conflict:
         raise taken from None
 
 
@@ -65,6 +70,7 @@ def namespace_for(store: Store, name: str, by: str = "") -> Workspace:
             return create_namespace(store, name, by)
         except Conflict:
             found = get_namespace(store, name)
+    need(Action.WRITE, found)
     if not getattr(found, store):
         Workspace.objects.filter(pk=found.pk).update(**{store: True})
         setattr(found, store, True)
@@ -75,7 +81,11 @@ def change_namespace(namespace: Workspace, changes: dict[str, Any], by: str) -> 
     """Change what is given, and return it as it is then."""
     if changes:
         changes |= {"updated_at": timezone.now(), "updated_by": by}
-        Workspace.objects.filter(pk=namespace.pk).update(**changes)
+        before = {name: getattr(namespace, name) for name in changes if not name.startswith("updated")}
+        after = {name: changes[name] for name in before}
+        with transaction.atomic():
+            Workspace.objects.filter(pk=namespace.pk).update(**changes)
+            record("workspace.update", namespace, workspace=namespace, before=before, after=after)
     return get_namespace(Store.ENTITIES, namespace.name)
 
 
@@ -100,5 +110,6 @@ def delete_namespace(store: Store, namespace: Workspace) -> None:
                 raise Conflict(f"Namespace {held.name} still holds {in_the_way[0]}; delete what is in it first.")
         if stays:
             Workspace.objects.filter(pk=held.pk).update(**{store: False})
+            record("workspace.update", held, workspace=held, before={str(store): True}, after={str(store): False})
         else:
             deletion.delete(held)

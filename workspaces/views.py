@@ -1,31 +1,31 @@
 """The entities service: workspaces, their members and projects (platform-v2 section 4)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.db import IntegrityError, transaction
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from assay.platform.api import Endpoint, Listing, flag, read_body, read_query
-from assay.platform.auth import principal
-from assay.platform.errors import BadRequest, Conflict, Invalid, NotFound
-from assay.platform.openapi import CASCADE, LIST_QUERY, extend_schema, refusals
-from assay.platform.wire import page_of
+from assay.platform.api import Endpoint, Listing, read_body, read_query
+from assay.platform.caller import Action
+from assay.platform.errors import BadRequest, Invalid, NotFound
+from assay.platform.openapi import OpenApiParameter, extend_schema, list_query, refusals
+from assay.platform.wire import Cascade, page_of
 from assay.workspaces import deletion
-from assay.workspaces.lookup import get_workspace, inserting, list_in
+from assay.workspaces.lookup import get_workspace, list_in, need
+from assay.workspaces.making import create_workspace, describe_workspace
+from assay.workspaces.members import grant, remove
 from assay.workspaces.models import Member, Project, Workspace
+from assay.workspaces.projects import change_project, create_project
 from assay.workspaces.wire import (
-    LONGEST_PRINCIPAL,
     CreateOptions,
     Deleted,
     DescriptionUpdate,
     MemberList,
     MemberReply,
     MemberUpsert,
+    Principal,
     ProjectCreate,
     ProjectReply,
-    Role,
     RolesUpdate,
     WorkspaceCreate,
     WorkspaceReply,
@@ -64,7 +64,7 @@ class Workspaces(Endpoint):
         operation_id="list_workspaces",
         summary="List workspaces",
         tags=["Workspaces"],
-        parameters=LIST_QUERY,
+        parameters=list_query(WORKSPACES),
         responses={200: page_of(WorkspaceReply), **refusals(400, 422)},
     )
     def get(self, request: Request) -> Response:
@@ -82,18 +82,14 @@ class Workspaces(Endpoint):
     def post(self, request: Request) -> Response:
         body = read_body(request, WorkspaceCreate)
         read_query(request, CreateOptions)
-        caller = principal(request)
-        try:
-            with transaction.atomic():
-                workspace = Workspace.objects.create(
-                    name=body.name, description=body.description, created_by=caller, updated_by=caller
-                )
-        except IntegrityError:
-            raise Conflict(f"Workspace '{body.name}' already exists") from None
+        workspace = create_workspace(body.name, description=body.description)
         return Response(workspace_json(workspace), status=201)
 
 
 class OneWorkspace(Endpoint):
+    place = "name"
+    needs: ClassVar = {"PUT": Action.MANAGE, "DELETE": Action.MANAGE}
+
     @extend_schema(
         operation_id="get_workspace",
         summary="Read a workspace",
@@ -114,24 +110,25 @@ class OneWorkspace(Endpoint):
         body = read_body(request, DescriptionUpdate)
         workspace = get_workspace(name)
         if body.description is not None:
-            Workspace.objects.filter(pk=workspace.pk).update(
-                description=body.description, updated_at=timezone.now(), updated_by=principal(request)
-            )
+            describe_workspace(workspace, body.description)
         return Response(workspace_json(get_workspace(name)))
 
     @extend_schema(
         operation_id="delete_workspace",
         summary="Delete a workspace that holds nothing",
         tags=["Workspaces"],
-        parameters=CASCADE,
-        responses={200: Deleted, **refusals(404, 409)},
+        parameters=[Cascade],
+        responses={200: Deleted, **refusals(404, 409, 422)},
     )
     def delete(self, request: Request, name: str) -> Response:
-        deletion.delete(get_workspace(name), cascade=flag(request.query_params, "cascade"))
+        deletion.delete(get_workspace(name), cascade=read_query(request, Cascade).cascade)
         return Response({"message": "Workspace marked for deletion", "id": name})
 
 
 class Members(Endpoint):
+    place = "name"
+    needs: ClassVar = {"POST": Action.MANAGE}
+
     @extend_schema(
         operation_id="list_members",
         summary="List a workspace's members",
@@ -152,22 +149,26 @@ class Members(Endpoint):
     def post(self, request: Request, name: str) -> Response:
         body = read_body(request, MemberUpsert)
         workspace = get_workspace(name)
-        member = _grant(workspace, body.principal, body.roles, principal(request))
+        member = grant(workspace, body.principal, body.roles)
         return Response(member_json(member), status=201)
 
 
 class OneMember(Endpoint):
+    place = "name"
+    needs: ClassVar = {"PUT": Action.MANAGE, "DELETE": Action.MANAGE}
+
     @extend_schema(
         operation_id="update_member",
         summary="Replace someone's roles",
         tags=["Members"],
+        parameters=[OpenApiParameter("member", Principal, OpenApiParameter.PATH)],
         request=RolesUpdate,
         responses={200: MemberReply, **refusals(404, 422)},
     )
     def put(self, request: Request, name: str, member: str) -> Response:
         body = read_body(request, RolesUpdate)
         workspace = get_workspace(name)
-        return Response(member_json(_grant(workspace, member, body.roles, principal(request))))
+        return Response(member_json(grant(workspace, member, body.roles)))
 
     @extend_schema(
         operation_id="delete_member",
@@ -176,37 +177,18 @@ class OneMember(Endpoint):
         responses={200: Deleted, **refusals(404)},
     )
     def delete(self, request: Request, name: str, member: str) -> Response:
-        removed, _ = get_workspace(name).members.filter(principal=member).delete()
-        if not removed:
-            raise NotFound(f"Member '{member}' not found in workspace '{name}'")
+        remove(get_workspace(name), member)
         return Response({"message": f"Member removed from workspace '{name}'", "id": member})
 
 
-def _grant(workspace: Workspace, to: str, roles: list[Role], by: str) -> Member:
-    """Give ``to`` these roles and no others; none at all leaves them as they are, as the contract has it."""
-    if len(to) > LONGEST_PRINCIPAL:
-        raise Invalid(f"A principal has at most {LONGEST_PRINCIPAL} characters.")
-    if not roles:
-        member = workspace.members.filter(principal=to).first()
-        if member is None:
-            raise Invalid(f"'{to}' is no member of workspace '{workspace}' yet; name at least one role.")
-        return member
-    grant = {
-        "roles": [str(role) for role in dict.fromkeys(roles)],
-        "granted_at": timezone.now(),
-        "granted_by": by or "system",
-    }
-    with inserting(workspace, f"Member '{to}' is being changed by someone else."):
-        member, _ = Member.objects.update_or_create(workspace=workspace, principal=to, defaults=grant)
-    return member
-
-
 class Projects(Endpoint):
+    place = "name"
+
     @extend_schema(
         operation_id="list_projects",
         summary="List projects",
         tags=["Projects"],
-        parameters=LIST_QUERY,
+        parameters=list_query(PROJECTS),
         responses={200: page_of(ProjectReply), **refusals(400, 404, 422)},
     )
     def get(self, request: Request, name: str) -> Response:
@@ -224,12 +206,15 @@ class Projects(Endpoint):
         workspace = Workspace.objects.filter(name=name).first()
         if workspace is None:
             raise Invalid("Referenced resource does not exist.")
-        with inserting(workspace, f"Project '{body.name}' already exists in workspace '{name}'."):
-            project = Project.objects.create(workspace=workspace, name=body.name, description=body.description)
+        need(Action.WRITE, workspace)
+        taken = f"Project '{body.name}' already exists in workspace '{name}'."
+        project = create_project(workspace, taken, name=body.name, description=body.description)
         return Response(project_json(project), status=201)
 
 
 class OneProject(Endpoint):
+    place = "name"
+
     @extend_schema(
         operation_id="get_project",
         summary="Read a project",
@@ -250,7 +235,7 @@ class OneProject(Endpoint):
         body = read_body(request, DescriptionUpdate)
         found = _project(name, project)
         if body.description is not None:
-            Project.objects.filter(pk=found.pk).update(description=body.description, updated_at=timezone.now())
+            change_project(found, {"description": body.description})
         return Response(project_json(_project(name, project)))
 
     @extend_schema(

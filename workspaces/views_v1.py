@@ -1,19 +1,18 @@
 """Namespaces and projects of the v1 API (microservices-v1 sections 2 and 3.2)."""
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.platform.api import django_request
 from assay.platform.auth import principal
+from assay.platform.caller import Action
 from assay.platform.errors import BadRequest, NotFound
-from assay.platform.openapi import extend_schema, refusals
+from assay.platform.openapi import JSON, extend_schema, refusals
 from assay.platform.v1 import (
-    V1_QUERY,
     DeletedV1,
     Described,
     Named,
@@ -25,10 +24,9 @@ from assay.platform.v1 import (
     read_v1,
     v1_page,
 )
-from assay.platform.v1_conditions import between, containing, exactly, within
+from assay.platform.v1_conditions import Between, Condition, containing, exactly, within
 from assay.platform.v1_lists import AGES, V1List
 from assay.workspaces import deletion
-from assay.workspaces.lookup import inserting
 from assay.workspaces.models import Project, Workspace, project_id
 from assay.workspaces.namespaces import (
     Store,
@@ -39,6 +37,7 @@ from assay.workspaces.namespaces import (
     namespace_for,
     namespaces,
 )
+from assay.workspaces.projects import change_project, create_project
 from assay.workspaces.wire_v1 import (
     DataNamespaceCreate,
     DataNamespaceList,
@@ -48,13 +47,14 @@ from assay.workspaces.wire_v1 import (
     ProjectReplyV1,
 )
 
+FORM = "application/x-www-form-urlencoded"
 MOST_FORM_FIELDS = 100
-SEARCHES = {
+SEARCHES: dict[str, Condition] = {
     "description": containing("description"),
     "custom_fields": within("custom_fields"),
     "ownership": within("ownership"),
-    "created_at": between("created_at"),
-    "updated_at": between("updated_at"),
+    "created_at": Between("created_at"),
+    "updated_at": Between("updated_at"),
 }
 NAMESPACES = V1List(
     filters={"namespace": exactly("name"), "project": exactly("project")},
@@ -87,7 +87,7 @@ class Namespaces(V1Endpoint):
         operation_id="list_v1_namespaces",
         summary="List namespaces",
         tags=["v1 namespaces"],
-        parameters=V1_QUERY,
+        parameters=NAMESPACES.query,
         responses={200: v1_page(NamespaceReply), **refusals(400, 422)},
     )
     def get(self, request: Request) -> Response:
@@ -107,6 +107,9 @@ class Namespaces(V1Endpoint):
 
 
 class OneNamespace(V1Endpoint):
+    place = "name"
+    needs: ClassVar = {"PATCH": Action.MANAGE, "DELETE": Action.MANAGE}
+
     @extend_schema(
         operation_id="get_v1_namespace",
         summary="Read a namespace",
@@ -154,7 +157,7 @@ class DataNamespaces(V1Endpoint):
         operation_id="create_v1_data_namespace",
         summary="Make a namespace in the data store; the body is a form or JSON",
         tags=["v1 namespaces"],
-        request=DataNamespaceCreate,
+        request={FORM: DataNamespaceCreate, JSON: DataNamespaceCreate},
         responses={201: DataNamespaceReply, **refusals(400, 409, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -177,6 +180,9 @@ def _form(request: Request) -> dict[str, Any]:
 
 
 class OneDataNamespace(V1Endpoint):
+    place = "name"
+    needs: ClassVar = {"DELETE": Action.MANAGE}
+
     @extend_schema(
         operation_id="get_v1_data_namespace",
         summary="Read a namespace of the data store",
@@ -202,7 +208,7 @@ class Projects(V1Endpoint):
         operation_id="list_v1_projects",
         summary="List projects",
         tags=["v1 projects"],
-        parameters=V1_QUERY,
+        parameters=PROJECTS.query,
         responses={200: v1_page(ProjectReplyV1), **refusals(400, 422)},
     )
     def get(self, request: Request) -> Response:
@@ -220,10 +226,8 @@ class Projects(V1Endpoint):
         namespace = namespace_for(Store.ENTITIES, body.namespace, principal(request))
         uid = project_id()
         name = body.name or uid
-        with inserting(namespace, f"Project {namespace.name}/{name} already exists"):
-            project = Project.objects.create(
-                workspace=namespace, uid=uid, name=name, **given(body, "name", "namespace", "project")
-            )
+        taken = f"Project {namespace.name}/{name} already exists"
+        project = create_project(namespace, taken, uid=uid, name=name, **given(body, "name", "namespace", "project"))
         return Response(project_json(project))
 
 
@@ -248,7 +252,7 @@ class OneProject(V1Endpoint):
         changes = given(read_v1(request, Described), "project")
         found = _project(namespace, name)
         if changes:
-            Project.objects.filter(pk=found.pk).update(**changes, updated_at=timezone.now())
+            change_project(found, changes)
         return Response(project_json(_project(namespace, name)))
 
     @extend_schema(

@@ -1,22 +1,16 @@
 """Bodies and replies of the entities service (platform-v2 section 4)."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from assay.platform.api import WireTime, wire_time
+from assay.platform.caller import Role
 from assay.platform.wire import Name
 from assay.workspaces.models import Member, Project, Workspace
 
-
-class Role(StrEnum):
-    VIEWER = "Viewer"
-    EDITOR = "Editor"
-    ADMIN = "Admin"
-
-
 LONGEST_PRINCIPAL = 255
+Principal = Annotated[str, Field(min_length=1, max_length=LONGEST_PRINCIPAL)]
 
 
 class WorkspaceCreate(BaseModel):
@@ -63,7 +57,7 @@ class Deleted(BaseModel):
 
 
 class MemberUpsert(BaseModel):
-    principal: Annotated[str, Field(min_length=1, max_length=LONGEST_PRINCIPAL)]
+    principal: Principal
     roles: list[Role] = Field(default=[Role.EDITOR])
 
 

@@ -18,6 +18,8 @@ from assay.filesets.models import Commit, Fileset, Purpose, Ref, Storage
 from assay.filesets.upload import drain
 from assay.platform.api import django_request
 from assay.platform.auth import principal
+from assay.platform.caller import Action
+from assay.workspaces.lookup import need
 from assay.workspaces.models import DEFAULT
 
 
@@ -28,6 +30,8 @@ class HubEndpoint(APIView):
     """
 
     schema = None
+    asked: Action | None = None
+    """What the request needs, of every repository that it names."""
     commit: Commit | None = None
     """What the request's revision was resolved to, once it was."""
 
@@ -48,6 +52,8 @@ class HubEndpoint(APIView):
             fileset = (found.filter if kind == "model" else found.exclude)(purpose=Purpose.MODEL).first()
         if fileset is None:
             raise RepoMissing(kind, f"{namespace}/{name}")
+        if self.asked is not None:
+            need(self.asked, fileset.workspace)
         return fileset
 
     def repository_of(self, kind: Kind, repo_id: str) -> Fileset:

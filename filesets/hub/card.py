@@ -33,7 +33,7 @@ def card_data(commit: Commit) -> dict[str, Any] | None:
     if front is None:
         return None
     try:
-        found = yaml.load(front[1], _Loader)
+        found = yaml.load(front[1], _Loader)  # a safe loader  # nosec B506
         # Dates become text, as they are on the wire; what JSON cannot hold is not shown.
         return orjson.loads(orjson.dumps(found, default=str)) if isinstance(found, dict) else None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):

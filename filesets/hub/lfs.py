@@ -43,7 +43,9 @@ class Permit:
 
     def target(self) -> Fileset:
         """Return the fileset; raises ``NotFound`` if it was deleted meanwhile."""
-        found = Fileset.objects.select_related("workspace").filter(pk=self.fileset, storage_type=Storage.LOCAL).first()
+        # Whoever was given the permit could see it.
+        filesets = Fileset._base_manager.select_related("workspace")
+        found = filesets.filter(pk=self.fileset, storage_type=Storage.LOCAL).first()
         if found is None:
             raise NotFound("The repository of this address is not there any more.")
         return found

@@ -8,9 +8,12 @@ from assay.filesets.hub import names
 from assay.filesets.hub.errors import RepoExists
 from assay.filesets.hub.names import Kind
 from assay.filesets.models import Fileset, Purpose
-from assay.platform.errors import Conflict
-from assay.workspaces.lookup import inserting
+from assay.platform.audit import record
+from assay.platform.caller import Action
+from assay.platform.errors import Conflict, Forbidden, NotFound
+from assay.workspaces.lookup import inserting, need
 from assay.workspaces.models import Workspace
+from assay.workspaces.namespaces import Store, namespace_for
 
 PURPOSES: dict[Kind, Purpose] = {"dataset": Purpose.DATASET, "model": Purpose.MODEL}
 
@@ -24,6 +27,7 @@ def create(kind: Kind, namespace: str, name: str, *, private: bool, by: str) -> 
     try:
         with inserting(workspace, f"'{fileset}' was made at this moment"):
             fileset.save(force_insert=True)
+            record("fileset.create", fileset, after={"purpose": fileset.purpose, "private": private})
     except Conflict:
         _refuse_taken(workspace, name, kind)
         raise
@@ -34,6 +38,7 @@ def create(kind: Kind, namespace: str, name: str, *, private: bool, by: str) -> 
 def move(fileset: Fileset, namespace: str, name: str, *, by: str) -> None:
     """Give the repository another id; raises ``BadRequest`` for one that cannot be and ``Conflict``."""
     names.check(namespace, name)
+    need(Action.WRITE, fileset.workspace)
     if fileset.made_by_job:
         raise Conflict(f"'{fileset}' belongs to a job and cannot be moved.")
     kind = names.kind_of(fileset)
@@ -41,16 +46,25 @@ def move(fileset: Fileset, namespace: str, name: str, *, by: str) -> None:
     _refuse_taken(workspace, name, kind)
     with inserting(workspace, f"There is already a repository '{namespace}/{name}'."):
         Fileset.objects.filter(pk=fileset.pk).update(workspace=workspace, name=name, updated_at=timezone.now())
+        record("fileset.move", fileset, after={"id": f"{namespace}/{name}"})
+
+
+def set_visibility(fileset: Fileset, private: bool) -> None:
+    """Have the Hub's clients see it as private, or not; who may read it is decided by the workspace."""
+    with transaction.atomic():
+        Fileset.objects.filter(pk=fileset.pk).update(private=private, updated_at=timezone.now())
+        record("fileset.update", fileset, before={"private": fileset.private}, after={"private": private})
+    fileset.private = private
 
 
 def workspace_of(namespace: str, by: str) -> Workspace:
     """Return the workspace, made for the data store only if there was none."""
-    made = {"in_entity_store": False, "created_by": by, "updated_by": by}
-    with transaction.atomic():
-        workspace, new = Workspace.objects.get_or_create(name=namespace, defaults=made)
-        if not new and not workspace.in_data_store:
-            Workspace.objects.filter(pk=workspace.pk).update(in_data_store=True)
-    return workspace
+    try:
+        return namespace_for(Store.DATA, namespace, by)
+    except NotFound:  # it is somebody else's, as the Hub says it of theirs
+        raise Forbidden(
+            f"You don't have the rights to create a repository under the namespace '{namespace}'."
+        ) from None
 
 
 def _refuse_taken(workspace: Workspace, name: str, kind: Kind) -> None:

@@ -1,19 +1,26 @@
 """Who calls, what they may reach, and what clients ask beside (contract, sections 3 and 4.4)."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assay.filesets.hub.access import HubEndpoint, author, token
 from assay.filesets.hub.names import Kind
+from assay.platform.caller import Action, caller
 from assay.platform.errors import NotFound, Unauthenticated
+from assay.workspaces.lookup import need
 
 
 class WhoAmI(HubEndpoint):
+    needs: ClassVar = {"GET": None}
+
     def get(self, request: Request) -> Response:
         if not settings.AUTH and not token(request):
             raise Unauthenticated("Invalid credentials in Authorization header")
         name = author(request)
+        role = "write" if Action.WRITE in caller().scope else "read"
         return Response(
             {
                 "type": "user",
@@ -24,18 +31,22 @@ class WhoAmI(HubEndpoint):
                 "emailVerified": False,
                 "isPro": False,
                 "orgs": [],
-                "auth": {"type": "access_token", "accessToken": {"displayName": name, "role": "write"}},
+                "auth": {"type": "access_token", "accessToken": {"displayName": name, "role": role}},
             }
         )
 
 
 class AuthCheck(HubEndpoint):
     def get(self, request: Request, kind: Kind, namespace: str, name: str) -> Response:
-        self.repository(kind, namespace, name)
+        fileset = self.repository(kind, namespace, name)
+        if request.path.endswith("/write"):
+            need(Action.WRITE, fileset.workspace)
         return Response({})
 
 
 class ValidateYaml(HubEndpoint):
+    needs: ClassVar = {"POST": None}
+
     def post(self, request: Request) -> Response:
         return Response({"errors": [], "warnings": []})
 

@@ -1,6 +1,6 @@
 """Large files: what is to be sent and where, and the sending (contract, section 4.3)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -19,6 +19,7 @@ from assay.filesets.models import Blob, Fileset
 from assay.filesets.ranges import Pieces, Span
 from assay.filesets.upload import Upload
 from assay.platform.api import django_request
+from assay.platform.caller import Action, admit
 from assay.platform.errors import BadRequest, Invalid, NotFound, Unavailable
 
 LFS_JSON = "application/vnd.git-lfs+json"
@@ -26,9 +27,13 @@ BYTES = "application/octet-stream"
 
 
 class Batch(HubEndpoint):
+    needs: ClassVar = {"POST": Action.READ}
+
     def post(self, request: Request, kind: Kind, namespace: str, name: str) -> Response:
         fileset = self.repository(kind, namespace, name)
         body = read_json(request, BatchBody)
+        if body.operation == "upload":
+            admit(Action.WRITE, fileset.workspace.name)
         if body.hash_algo != "sha256":
             raise BadRequest("Objects are named by their SHA-256.")
         part_size = settings.HUB_LFS_PART_BYTES if "multipart" in (body.transfers or ()) else 0

@@ -1,6 +1,5 @@
 """Repositories: made, deleted, moved and set (contract, section 3)."""
 
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -9,7 +8,6 @@ from assay.filesets.hub.access import HubEndpoint, own_namespace
 from assay.filesets.hub.bodies import CreateBody, MoveBody, RepoBody, SettingsBody, read_visibility
 from assay.filesets.hub.names import Kind, repo_url
 from assay.filesets.hub.reading import read_json
-from assay.filesets.models import Fileset
 from assay.platform.auth import principal
 from assay.platform.errors import BadRequest
 from assay.workspaces import deletion
@@ -47,7 +45,6 @@ class Settings(HubEndpoint):
             raise BadRequest("Repositories cannot be gated here.")
         private = read_visibility(body.private, body.visibility)
         if private is not None:
-            Fileset.objects.filter(pk=fileset.pk).update(private=private, updated_at=timezone.now())
-            fileset.private = private
+            repos.set_visibility(fileset, private)
         visibility = "private" if fileset.private else "public"
         return Response({"private": fileset.private, "visibility": visibility, "gated": False})

@@ -1,6 +1,6 @@
 """What is in a commit: folder by folder, or path by path (contract, sections 5.1 to 5.3)."""
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from rest_framework.request import Request
@@ -16,6 +16,7 @@ from assay.filesets.hub.reading import bad_cursor, read_bytes, read_cursor, read
 from assay.filesets.hub.wire import node_json
 from assay.filesets.models import Commit, Fileset
 from assay.platform.api import check, decode
+from assay.platform.caller import Action
 
 NODES = 1000
 EXPANDED_NODES = 100
@@ -46,6 +47,8 @@ class TreeOf(HubEndpoint):
 
 
 class PathsInfo(HubEndpoint):
+    needs: ClassVar = {"POST": Action.READ}
+
     def post(self, request: Request, kind: Kind, namespace: str, name: str, revision: str) -> Response:
         fileset = self.repository(kind, namespace, name)
         asked = _asked(request)

@@ -19,6 +19,8 @@ from tests.platform_process import PlatformProcess
 from tests.process_tree import command, kill_all
 from tests.team_process import TeamProcess
 
+pytestmark = pytest.mark.thorough
+
 KILLS = 200 if FULL else 6
 PAUSES = (0.2, 3.0) if FULL else (0.2, 2.0)
 """Seconds between two kills, drawn between these."""

@@ -15,6 +15,8 @@ from tests.judge import JudgeProcess
 from tests.platform_process import PlatformProcess
 from tests.rest import scores, wait
 
+pytestmark = pytest.mark.thorough
+
 ROWS = 120
 IN_FLIGHT = 4
 CALLS = 40
@@ -32,15 +34,9 @@ REASON = re.compile(r"\b3(\.0)? s")
 """The reason names the time that was waited."""
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    with PlatformProcess(tmp_path_factory.mktemp("outage") / "data") as running:
-        yield running
-
-
 @pytest.fixture
-def api(platform: PlatformProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.url, timeout=30) as client:
+def api(shared_platform: PlatformProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=shared_platform.url, timeout=30) as client:
         yield client
 
 

@@ -8,12 +8,15 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from tests.chaos.trial import FULL, SEED, ended, submit, until, whole
 from tests.judge import JudgeProcess
 from tests.platform_process import PlatformProcess
 from tests.process_tree import kill_all, talks_to
 from tests.team_process import TeamProcess
+
+pytestmark = pytest.mark.thorough
 
 ROWS = 2000 if FULL else 300
 PARALLELISM = 16

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.chaos.trial import BUSY, FULL, JOBS, SEED, ended, spec, submit, whole
 from tests.judge import JudgeProcess
 from tests.postgres_process import PostgresProcess
 from tests.rest import TERMINAL
 from tests.team_process import TeamProcess
+
+pytestmark = pytest.mark.thorough
 
 SECONDS = 300 if FULL else 10
 PAUSES = (5.0, 40.0) if FULL else (2.5, 4.0)
@@ -56,9 +59,9 @@ class Visitor:
 
     def _visit(self) -> None:
         number = 0
-        while not self.left.wait(0.05):
+        while not self.left.wait(0.1):
             number += 1
-            if number % 20 == 1:
+            if number % 10 == 1:
                 self._submit(f"small-{number}")
             for job in [*self.jobs[-3:], *(f"load-{each}" for each in range(LOADS))]:
                 self._look(job)

@@ -20,6 +20,8 @@ from tests.rest import bundle
 from tests.services import fresh_database
 from tests.team_process import TeamProcess
 
+pytestmark = pytest.mark.thorough
+
 LIMIT = 120
 WINDOW = 60.0 if FULL else 6.0
 ROWS = 140 if FULL else 70
@@ -37,7 +39,10 @@ def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platfor
         with PlatformProcess(tmp_path / "data", workers=4) as embedded:
             yield embedded
         return
-    with fresh_database() as database, TeamProcess(tmp_path / "data", database=database, workers=4) as team:
+    with (
+        fresh_database(migrated=True) as database,
+        TeamProcess(tmp_path / "data", database=database, workers=4, prepared=True) as team,
+    ):
         yield team
 
 

@@ -18,8 +18,9 @@ from tests.chaos.trial import FULL, JOBS, SEED, ended, status, submit, until, wh
 from tests.judge import JudgeProcess
 from tests.platform_process import PlatformProcess
 from tests.process_tree import kill_all, talks_to
-from tests.services import fresh_database
 from tests.team_process import TeamProcess
+
+pytestmark = pytest.mark.thorough
 
 PARALLELISM = 8
 LATENCY_MS = 100
@@ -36,12 +37,6 @@ OPEN_TRANSACTIONS = """
 """
 
 Platform = PlatformProcess | TeamProcess
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProcess]:
-    with fresh_database() as database, TeamProcess(tmp_path_factory.mktemp("team") / "data", database=database) as team:
-        yield team
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ from services import fresh_database
 
 from tests.filesets.hub.conftest import HF, body_of, deleted, file, large, sha256
 
+pytestmark = pytest.mark.thorough
+
 REPO = f"{HF}/api/datasets/chaos/uploads"
 WEB = f"{HF}/datasets/chaos/uploads"
 FILES = "/apis/files/v2/workspaces/chaos/filesets/uploads"

@@ -8,8 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
-import pytest
-from platform_process import PlatformProcess
 from rest import scores, submit, wait
 
 from assay_sdk.engine.result import Row
@@ -34,15 +32,6 @@ COMPUTED = [
     {"type": "number-check", "operation": "<", "left_template": "{{item.output}}", "right_template": "10"},
     {"type": "string-check", "operation": "contains", "left_template": "{{item.alt}}", "right_template": "o"},
 ]
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with (
-        PlatformProcess(tmp_path_factory.mktemp("computed") / "data") as platform,
-        httpx.Client(base_url=platform.url, timeout=30) as client,
-    ):
-        yield client
 
 
 def bundled(definition: dict[str, Any], **secrets: str) -> dict[str, Any]:

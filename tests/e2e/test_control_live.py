@@ -2,28 +2,16 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.ailing_judge import AilingJudge
 from tests.chaos.trial import until
 from tests.judge import JudgeProcess
-from tests.platform_process import PlatformProcess
 from tests.rest import bundle, rows, submit, wait
 
 JOBS = "/apis/evaluator/v2/workspaces/default/evaluate/jobs"
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with (
-        PlatformProcess(tmp_path_factory.mktemp("control") / "data") as platform,
-        httpx.Client(base_url=platform.url, timeout=30) as client,
-    ):
-        yield client
 
 
 def progress(api: httpx.Client, name: str, **query: Any) -> dict[str, Any]:

@@ -1,25 +1,14 @@
 """What was asked once is not paid for twice: the durable store of replies, seen from outside over real processes."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from judge import JudgeProcess
-from platform_process import PlatformProcess
 from rest import TERMINAL, bundle, rows, scores, submit, wait
 
 ROWS = 30
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with (
-        PlatformProcess(tmp_path_factory.mktemp("cache") / "data") as platform,
-        httpx.Client(base_url=platform.url, timeout=30) as client,
-    ):
-        yield client
 
 
 def judged(

@@ -6,12 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from platform_process import PlatformProcess
 from rest import scores, submit, wait
 
 from assay_sdk.client.submission import bundle
@@ -88,12 +86,8 @@ def metrics(url: str) -> list[Metric]:
     ]
 
 
-def test_a_job_judges_as_a_local_run_does(tmp_path: Path) -> None:
-    with (
-        judging() as url,
-        PlatformProcess(tmp_path / "data") as platform,
-        httpx.Client(base_url=platform.url, timeout=30) as api,
-    ):
+def test_a_job_judges_as_a_local_run_does(api: httpx.Client) -> None:
+    with judging() as url:
         wanted = metrics(url)
         submit(api, {"dataset": ROWS, "metrics": [bundle(metric) for metric in wanted]}, "methods")
         ended = wait(api, "methods")

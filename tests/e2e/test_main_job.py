@@ -2,26 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from judge import JudgeProcess
-from platform_process import PlatformProcess
 from rest import bundle, rows, scores, submit, wait
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    with PlatformProcess(tmp_path_factory.mktemp("e2e") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def api(platform: PlatformProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.url, timeout=30) as client:
-        yield client
 
 
 def test_an_uploaded_fileset_is_judged_from_end_to_end(api: httpx.Client, tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import httpx
-from platform_process import PlatformProcess
-from rest import wait
-from services import fresh_database
+import pytest
+
+from tests.platform_process import PlatformProcess
+from tests.rest import wait
+from tests.services import fresh_database
 
 JOBS = 14
 """Two threads of each shard look at the database; the pool has twenty connections."""
 
 
+@pytest.mark.thorough
 def test_a_worker_outlives_more_jobs_than_its_pool_has_connections(tmp_path: Path) -> None:
     check = {"type": "string-check", "left_template": "{{ item.a }}", "operation": "==", "right_template": "a"}
     score = {"description": "Continuous numeric metric value.", "title": "ContinuousScore", "type": "number"}
@@ -21,7 +24,7 @@ def test_a_worker_outlives_more_jobs_than_its_pool_has_connections(tmp_path: Pat
     }
     spec = {"dataset": [{"a": "a"}], "metrics": [bundle]}
     with (
-        fresh_database() as database,
+        fresh_database(migrated=True) as database,
         PlatformProcess(tmp_path / "data", ASSAY_DATABASE_URL=database) as platform,
         httpx.Client(base_url=platform.url, timeout=30) as api,
     ):

@@ -2,22 +2,15 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.judge import JudgeProcess
 from tests.platform_process import ROOT, PlatformProcess, bare_environment
 from tests.rest import bundle, rows, scores, submit, wait
-
-
-@contextmanager
-def platform(data: Path) -> Iterator[httpx.Client]:
-    with PlatformProcess(data) as running, httpx.Client(base_url=running.url, timeout=30) as api:
-        yield api
 
 
 def replies(data: Path, *words: str) -> str:
@@ -34,18 +27,20 @@ def run(api: httpx.Client, spec: dict[str, Any]) -> tuple[Any, Any]:
     return scores(api, "replayed")
 
 
-def test_an_imported_run_gives_the_same_scores_with_no_judge_running(tmp_path: Path) -> None:
-    here, there, file = tmp_path / "here", tmp_path / "there", tmp_path / "replies.jsonl.gz"
+@pytest.mark.thorough
+def test_an_imported_run_gives_the_same_scores_with_no_judge_running(
+    platform: PlatformProcess, api: httpx.Client, tmp_path: Path
+) -> None:
+    elsewhere, file = tmp_path / "elsewhere", tmp_path / "replies.jsonl.gz"
     with JudgeProcess(refuse_response_format=True) as judge:
         same = rows(1) * 5
         spec = {"dataset": rows(20) + same, "params": {"parallelism": 4}, "metrics": [bundle(judge.url)]}
-        with platform(here) as api:
-            original = run(api, spec)
-            replies(here, "export", str(file))
-    with platform(there) as api:
-        assert replies(there, "import", str(file)).endswith("of them new.\n")
-        aggregates, judged = run(api, spec)
-        used = api.get("/apis/evaluator/v2/workspaces/default/evaluate/jobs/replayed/progress").json()["usage_total"]
+        with PlatformProcess(elsewhere) as other, httpx.Client(base_url=other.url, timeout=30) as its_api:
+            original = run(its_api, spec)
+            replies(elsewhere, "export", str(file))
+    assert replies(platform.data_dir, "import", str(file)).endswith("of them new.\n")
+    aggregates, judged = run(api, spec)
+    used = api.get("/apis/evaluator/v2/workspaces/default/evaluate/jobs/replayed/progress").json()["usage_total"]
     assert aggregates == original[0]
     assert [row["metrics"] for row in judged] == [row["metrics"] for row in original[1]]
     assert used["calls"] == 0 and used["kept"] >= 25

@@ -1,7 +1,6 @@
 """Rerun of failed rows on the composed platform: as many calls as rows were lost, and a clean run's aggregates."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,21 +8,11 @@ import pytest
 
 from tests.ailing_judge import AilingJudge
 from tests.judge import JudgeProcess
-from tests.platform_process import PlatformProcess
 from tests.rest import bundle, rows, scores, submit, wait
 
 JOBS = "/apis/evaluator/v2/workspaces/default/evaluate/jobs"
 ROWS = 24
 LOST = AilingJudge.ill(ROWS)
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with (
-        PlatformProcess(tmp_path_factory.mktemp("rerun") / "data") as platform,
-        httpx.Client(base_url=platform.url, timeout=30) as client,
-    ):
-        yield client
 
 
 def spec(judge: AilingJudge | JudgeProcess, model: str, count: int = ROWS, **metric: Any) -> dict[str, Any]:

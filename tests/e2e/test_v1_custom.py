@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
@@ -12,25 +12,12 @@ from zipfile import ZipFile
 import httpx
 import pytest
 from judge import JudgeProcess
-from platform_process import PlatformProcess
 from rest import scores as v2_scores
 from rest import wait
 
 from tests.hub.server import Hub
 
 Answer = Callable[[str, dict[str, Any]], dict[str, Any] | int]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    with PlatformProcess(tmp_path_factory.mktemp("custom") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def api(platform: PlatformProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.url, timeout=30) as client:
-        yield client
 
 
 class Model:

@@ -2,8 +2,8 @@
 
 import base64
 import json
+import re
 import time
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from zipfile import ZipFile
 import httpx
 import pytest
 from judge import JudgeProcess
-from platform_process import PlatformProcess
+
+from tests.platform_process import PlatformProcess
 
 NAMESPACE = "custom-llm-as-a-judge-eval"
 DATASET = "custom-llm-as-a-judge-eval-data"
@@ -25,18 +26,6 @@ Explain yourself first, and end with a line "RATING: <number>".
 Question: {{{{ item.content }}}}
 Answer: {{{{ sample.output_text }}}}
 """
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    with PlatformProcess(tmp_path_factory.mktemp("notebook") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def api(platform: PlatformProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.url, timeout=30) as client:
-        yield client
 
 
 def judged_by(judge: JudgeProcess, quality: str) -> dict[str, Any]:
@@ -197,7 +186,9 @@ def _look_for_keys(api: httpx.Client, platform: PlatformProcess, job: str) -> No
     places = [f"/v1/evaluation/jobs/{job}{end}" for end in ("", "/status", "/results", "/logs")]
     places += ["/v1/evaluation/jobs", "/v1/evaluation/results", f"/v2/evaluation/jobs/{job.replace('eval-', 'job-')}"]
     places += [f"/apis/jobs/v2/workspaces/{NAMESPACE}/jobs/{job}"]
-    places += ["/admin/tables/jobs/job/", "/admin/tables/jobs/job/1/change/"]
+    newest = max(map(int, re.findall(r"/admin/tables/jobs/job/(\d+)/change/", api.get("/admin/tables/jobs/job/").text)))
+    places += ["/admin/tables/jobs/job/", f"/admin/tables/jobs/job/{newest}/change/"]
+    assert job in api.get(places[-1]).text
     for place in places:
         reply = api.get(place)
         assert reply.status_code == 200, place

@@ -4,13 +4,12 @@ import json
 import random
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from assay_sdk.engine.compare import RunScores, compare, fingerprint
 from assay_sdk.engine.comparison import Comparison, Difference
 from assay_sdk.engine.errors import NotComparable
+from tests.engine.references import np, stats
 
 
 def run(name: str, values: Sequence[float | None], *, first: int = 0, item: Callable[[int], object] = str) -> RunScores:

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from assay_sdk.engine import draws
 from assay_sdk.engine.agree import agreement
 from assay_sdk.engine.draws import binomial, multinomial
 from assay_sdk.engine.intervals import MOST_CELLS, Bootstrap, Interval, Undefined, wilson
+from tests.engine.references import np, stats
 
 
 class Mean:

@@ -74,7 +74,7 @@ def test_an_unscored_row_is_no_part_of_the_corpus() -> None:
 def test_stems_are_those_of_the_library() -> None:
     porter = pytest.importorskip("nltk.stem.porter").PorterStemmer()
     rng = random.Random(9)
-    letters = ["".join(rng.choice("abeiotyslxnw") for _ in range(rng.randint(1, 6))) for _ in range(10_000)]
+    letters = ["".join(rng.choice("abeiotyslxnw") for _ in range(rng.randint(1, 6))) for _ in range(2_000)]
     words = {word + rng.choice(ENDINGS.split()) + rng.choice(["", "", "s", "ed", "ing"]) for word in letters}
     for word in words | {"skies", "dying", "news", "innings", "succeed", "flies", "dies", "happy", "agreed", "2nd"}:
         assert stem(word) == porter.stem(word)
@@ -88,7 +88,7 @@ def test_ascii_texts_score_as_the_library_scores_them() -> None:
     for _ in range(500):
         reference, candidate = texts(rng, 15), texts(rng, 15)
         theirs = [score.fmeasure for score in scorer.score(reference, candidate).values()]
-        assert rouge(reference, candidate) == pytest.approx(theirs, abs=1e-12)
+        assert rouge(words_of(reference), words_of(candidate)) == pytest.approx(theirs, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_every_script_has_words(text: str, words: list[str]) -> None:
     "text", ["今日は雨が降る", "la niña corrió al café", "Привет большой мир", "مرحبا بالعالم الجميل"]
 )
 def test_identical_text_scores_1_in_every_script(text: str) -> None:
-    assert rouge(text, unicodedata.normalize("NFD", text)) == [1.0, 1.0, 1.0, 1.0]
+    assert rouge(words_of(text), words_of(unicodedata.normalize("NFD", text))) == [1.0, 1.0, 1.0, 1.0]
 
 
 @given(st.lists(st.sampled_from("abcd"), max_size=12), st.lists(st.sampled_from("abcd"), max_size=12))
@@ -127,5 +127,5 @@ def test_the_longest_common_subsequence(one: list[str], other: list[str]) -> Non
 
 @given(st.text(max_size=100), st.text(max_size=100))
 def test_any_two_texts_have_scores_within_bounds(reference: str, candidate: str) -> None:
-    assert all(0 <= value <= 1 for value in rouge(reference, candidate))
+    assert all(0 <= value <= 1 for value in rouge(words_of(reference), words_of(candidate)))
     assert 0 <= bleu(counts_of(candidate, [reference])) <= 100

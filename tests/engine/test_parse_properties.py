@@ -82,7 +82,7 @@ def check(text: str) -> None:
     holds_object(text)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS)
 def test_any_text_is_read(text: str) -> None:
     check(text)
@@ -91,7 +91,7 @@ def test_any_text_is_read(text: str) -> None:
     assert all(isinstance(found.value, dict) for found in scan(text).objects)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(VALUES)
 def test_any_json_is_read(value: Any) -> None:
     check(json.dumps(value))
@@ -99,7 +99,7 @@ def test_any_json_is_read(value: Any) -> None:
     check(f"```json\n{json.dumps(value, indent=1)}\n``` {json.dumps(value)}")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(VALUES, st.binary(max_size=60))
 def test_any_completion_is_read(value: Any, body: bytes) -> None:
     decoded(body)
@@ -111,7 +111,7 @@ def test_any_completion_is_read(value: Any, body: bytes) -> None:
             assert isinstance(read(shape), str | None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 4), st.text(max_size=30), st.booleans())
 def test_a_plain_verdict_is_read_whatever_stands_beside_it(value: int, why: str, fenced: bool) -> None:
     said = json.dumps({"why": why, "clarity": value})

@@ -13,7 +13,7 @@ from tests.engine.benign import texts
 from tests.engine.injections import ATTACKS
 
 LISTENER = Listener.of(["answer_quality", "clarity"], ["good", "very bad"])
-SAMPLES = 400
+SAMPLES = 200
 
 
 def made_from(pattern: re.Pattern[str], draw: random.Random) -> str:

@@ -50,7 +50,7 @@ def test_the_filled_body_is_posted_with_the_key_to_the_address_as_it_stands() ->
     assert (asked.path, asked.body) == ("/grade?tenant=7", {"answer": "leaf"})
     assert asked.headers["authorization"] == f"Bearer {KEY}"
     logged = row.to_wire()["requests"]
-    assert logged == [{"request": {"answer": "leaf"}, "response": {"result": {"quality": 0.5, "echo": "***"}}}]
+    assert logged == [{"request": {"answer": "leaf"}, "response": {"result": {"quality": 0.5, "echo": "******"}}}]
 
 
 def test_a_reply_may_be_any_json() -> None:

@@ -5,12 +5,12 @@ import random
 from collections.abc import Callable
 
 import pytest
-from scipy import stats
 
 from assay_sdk.engine.intervals import Undefined
 from assay_sdk.engine.significance import Test as Found
 from assay_sdk.engine.significance import holm, mcnemar, wilcoxon
 from assay_sdk.engine.student import t_quantile
+from tests.engine.references import stats
 
 RNG = random.Random(1)
 KINDS: dict[str, Callable[[], float]] = {
@@ -25,7 +25,9 @@ KINDS: dict[str, Callable[[], float]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_wilcoxon_is_that_of_scipy(kind: str) -> None:
     for size in (1, 2, 3, 7, 12, 13, 14, 30, 50, 51, 200):
-        # Of few tied rows SciPy goes through all signs, which takes it a second.
+        # Of few tied rows SciPy goes through all signs, which takes it seconds.
+        if kind == "three-valued" and size in (12, 13):
+            continue
         for _ in range(12 if size > 13 or kind not in ("graded", "three-valued") else 1):
             differences = [KINDS[kind]() for _ in range(size)]
             found = wilcoxon(differences)

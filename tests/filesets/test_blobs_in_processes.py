@@ -1,11 +1,14 @@
 """The store between processes that know nothing of each other, on a database file as the platform has it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.platform_process import prepared_data
 
 ROOT = Path(__file__).resolve().parents[2]
 START = """
@@ -17,10 +20,6 @@ from datetime import timedelta
 from django.utils import timezone
 from assay.filesets import blobs
 from assay.filesets.models import Blob
-"""
-MIGRATE = """
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 """
 PUT = """
 for round in range(40):
@@ -47,8 +46,7 @@ blobs.put(Slow())
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    _run(tmp_path, MIGRATE).communicate()
-    return tmp_path
+    return Path(shutil.copytree(prepared_data(), tmp_path / "data"))
 
 
 def _run(folder: Path, code: str, *arguments: str) -> "subprocess.Popen[bytes]":

@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,14 @@ import pytest
 from tests.platform_process import PlatformProcess
 
 FILESETS = "/apis/files/v2/workspaces/default/filesets"
-FILES = f"{FILESETS}/data/-"
+FILES = f"{FILESETS}/over-http/-"
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    with PlatformProcess(tmp_path_factory.mktemp("platform") / "data") as running:
-        made = send(running, "POST", FILESETS, b'{"name":"data"}', "Content-Type: application/json")
-        assert made[0] == 200, made
-        yield running
+def platform(shared_platform: PlatformProcess) -> PlatformProcess:
+    made = send(shared_platform, "POST", FILESETS, b'{"name":"over-http"}', "Content-Type: application/json")
+    assert made[0] == 200, made
+    return shared_platform
 
 
 def send(
@@ -41,7 +39,7 @@ def receive(connection: socket.socket) -> tuple[int, str, bytes]:
 
 
 def stored(platform: PlatformProcess) -> list[str]:
-    return [file["path"] for file in json.loads(send(platform, "GET", f"{FILESETS}/data/files")[2])["data"]]
+    return [file["path"] for file in json.loads(send(platform, "GET", f"{FILESETS}/over-http/files")[2])["data"]]
 
 
 @pytest.mark.parametrize(

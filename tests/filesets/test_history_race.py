@@ -1,16 +1,15 @@
 """Commits, uploads, looks, sweeps and deletes at the same moment leave a history in one line, on both databases."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from services import fresh_database
+
+from tests.services import migrated_environment
 
 SCRIPT = Path(__file__).resolve().parent.parent / "history_race.py"
 ROUNDS = 3
@@ -31,11 +30,10 @@ ENDS = {
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    with fresh_database() if request.param == "postgresql" else nullcontext("") as url:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
+    with migrated_environment(request.param, tmp_path_factory.mktemp("race")) as env:
         run = subprocess.run(
             [sys.executable, str(SCRIPT), str(ROUNDS)],
-            env=clean | {"ASSAY_DATABASE_URL": url, "ASSAY_DATA_DIR": str(tmp_path_factory.mktemp("race"))},
+            env=env,
             capture_output=True,
             text=True,
             timeout=300,

@@ -159,4 +159,4 @@ def test_it_is_described(client: APIClient) -> None:
     assert {entry["name"]: entry.get("required", False) for entry in operation["parameters"]} == {
         "workspace": True, "name": True, "column": True, "score": False, "resamples": False, "seed": False,
     }  # fmt: skip
-    assert set(operation["responses"]) == {"200", "404", "422"}
+    assert set(operation["responses"]) == {"200", "401", "403", "404", "422"}

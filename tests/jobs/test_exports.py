@@ -105,7 +105,8 @@ def test_an_export_of_a_running_job_is_of_the_rows_that_were_there(workspace: Wo
 
 
 def test_a_csv_runs_nothing_in_a_spreadsheet(client: APIClient, workspace: Workspace) -> None:
-    evil = ["=1+1", "+cmd|'/c calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1"]
+    evil = ["=1+1", "+cmd|'/c calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "＠A"]
+    evil += ["－1", "'=1", "''-1"]
     fine = ["plain", "", "-5", "+1.5e3", "a=b", 'with "quotes", commas\nand lines', "ünï"]
     items = [{"=cell": cell, "n": -number} for number, cell in enumerate(evil + fine)]
     with_items(workspace, items)

@@ -73,6 +73,7 @@ async def run(gates: Gates, judge: JudgeServer, count: int, label: str = "") -> 
     return scored
 
 
+@pytest.mark.thorough
 def test_no_row_is_lost_to_refusals_however_many_there_are() -> None:
     async def test() -> tuple[int, int]:
         async with serving(limited(bucket(900, 5))) as judge:

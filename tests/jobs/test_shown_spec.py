@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from assay.jobs import shown_spec
 from assay.jobs.models import Job
-from assay.jobs.wire import EvaluationReply, JobReply, LogReply, ResultReply, StatusReply
+from assay.jobs.wire import EvaluationReply, JobReply, JobStatusReply, LogReply, ResultReply
 from assay.jobs.wire_steps import StepEntry, StepReply
 from assay.workspaces.models import Workspace
 from tests.jobs.made import completed, job_in
@@ -87,7 +87,7 @@ def test_few_outlines_are_kept(client: APIClient, workspace: Workspace, monkeypa
     [
         (f"{EVALUATIONS}/j-one", EvaluationReply),
         (f"{JOBS}/j-one", JobReply),
-        (f"{JOBS}/j-one/status", StatusReply),
+        (f"{JOBS}/j-one/status", JobStatusReply),
         (f"{JOBS}/j-one/logs", LogReply),
         (f"{JOBS}/j-one/steps/evaluate", StepReply),
         (f"{JOBS}/j-one/results/row-scores", ResultReply),

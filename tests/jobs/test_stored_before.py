@@ -15,7 +15,7 @@ from tests.services import fresh_database
 SCRIPT = Path(__file__).with_name("stored_before.py")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.thorough)])
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     env = {**bare_environment(), "ASSAY_DATA_DIR": str(tmp_path)}
     if request.param == "sqlite":

@@ -1,27 +1,25 @@
 """What lists say there is in all, without counting it, is what there is: on both databases, and while all change it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from services import fresh_database
+
+from tests.services import migrated_environment
 
 SCRIPT = Path(__file__).resolve().parent.parent / "counting.py"
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    with fresh_database() if request.param == "postgresql" else nullcontext("") as url:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
+    with migrated_environment(request.param, tmp_path_factory.mktemp("counting")) as env:
         run = subprocess.run(
             [sys.executable, str(SCRIPT)],
-            env=clean | {"ASSAY_DATABASE_URL": url, "ASSAY_DATA_DIR": str(tmp_path_factory.mktemp("counting"))},
+            env=env,
             capture_output=True,
             text=True,
             timeout=120,

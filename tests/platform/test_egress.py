@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from assay.platform import egress
-from assay.platform.egress import EgressRefused, check
+from assay.platform.egress import EgressRefused, check, permit
 
 
 @pytest.fixture(autouse=True)
@@ -24,20 +24,27 @@ def open_house(settings: Settings) -> None:
         "http://[::ffff:169.254.169.254]/",
         "http://[::ffff:a9fe:a9fe]/",
         "http://[64:ff9b::a9fe:a9fe]/",
+        "http://[64:ff9b:1::a9fe:a9fe]/",
         "http://[2002:a9fe:a9fe::1]/",
+        "http://[2001:0:4136:e378:8000:63bf:5601:5601]/",
+        "http://[::169.254.169.254]/",
+        "http://[::ffff:0:169.254.169.254]/",
         "http://[fe80::1]/",
         "http://[fe80::1%25eth0]/",
         "http://[fd00:ec2::254]/",
+        "http://[fd20:ce::254]/",
         "http://100.100.100.200/",
         "http://metadata.google.internal/",
         "http://METADATA.google.internal.:80/",
+        "http://ｍetadata。google.internal/",
+        "http://１６９.254.169.254/",
     ],
 )
 def test_metadata_and_link_local_are_never_called(url: str, settings: Settings) -> None:
     settings.EGRESS_ALLOW = ["169.254.0.0/16", "fe80::/10", "metadata.google.internal", "0.0.0.0/0", "::/0"]
     with pytest.raises(EgressRefused) as refused:
         check(url)
-    assert refused.value.reason.endswith("is not in the allowed external hosts list.")
+    assert "is not in the allowed external hosts list" in refused.value.reason
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,16 @@ def test_only_web_addresses_with_a_host(url: str) -> None:
         check(url)
 
 
-@pytest.mark.parametrize("url", ["http://h:99999", "http://[::1", "http://a b/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h:99999",
+        "http://[::1",
+        "http://a b/",
+        "http://169.254.169.254\\@judge.example/",
+        "http://%31%36%39.254.169.254/",
+    ],
+)
 def test_malformed_urls_are_refused_not_raised(url: str) -> None:
     with pytest.raises(EgressRefused):
         check(url)
@@ -68,6 +84,12 @@ def test_one_person_may_call_private_networks(url: str) -> None:
         "http://localhost",
         "http://10.1.2.3",
         "http://0.0.0.0",
+        "http://0",
+        "http://2130706433",
+        "http://0177.0.0.1",
+        "http://[::]",
+        "http://[::1]",
+        "http://[::ffff:10.1.2.3]",
         "http://[fd12::1]",
         "http://100.64.0.1",
     ],
@@ -76,7 +98,7 @@ def test_with_auth_on_private_networks_are_refused_until_allowed(url: str, setti
     settings.AUTH = True
     with pytest.raises(EgressRefused):
         check(url)
-    settings.EGRESS_ALLOW = ["127.0.0.0/8", "::1", "10.0.0.0/8", "0.0.0.0", "fd12::/16", "100.64.0.0/10"]
+    settings.EGRESS_ALLOW = ["127.0.0.0/8", "::1", "::", "10.0.0.0/8", "0.0.0.0", "fd12::/16", "100.64.0.0/10"]
     check(url)
 
 
@@ -132,3 +154,39 @@ def test_messages_hold_no_password() -> None:
         check("http://user:hunter2@169.254.169.254/?key=hunter3")
     assert "hunter" not in refused.value.reason
     assert "169.254.169.254" in refused.value.reason
+
+
+@pytest.mark.parametrize("name", ["münchen.example", "MÜNCHEN.example.", "xn--mnchen-3ya.example"])
+def test_a_rule_names_a_host_however_it_is_spelled(name: str, settings: Settings) -> None:
+    for rule in ("münchen.example", "xn--mnchen-3ya.example"):
+        settings.EGRESS_DENY = [rule]
+        with pytest.raises(EgressRefused):
+            check(f"http://{name}/")
+        with pytest.raises(EgressRefused):
+            permit(name, 80, ["93.184.216.34"])
+
+
+def test_what_a_name_leads_to_is_judged_as_the_address_itself_would_be(settings: Settings) -> None:
+    for address in ("169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0"):
+        with pytest.raises(EgressRefused) as refused:
+            permit("judge.example", 443, ["93.184.216.34", address])
+        assert refused.value.reason == (
+            "Host 'judge.example:443' is not in the allowed external hosts list: "
+            "it leads to a cloud metadata or link-local address."
+        )
+    permit("judge.example", 443, ["10.0.0.1"])
+    settings.AUTH = True
+    with pytest.raises(EgressRefused, match="'judge.example:443' .* in a private network; ASSAY_EGRESS_ALLOW"):
+        permit("judge.example", 443, ["10.0.0.1"])
+    settings.EGRESS_ALLOW = ["judge.example:443"]
+    permit("judge.example", 443, ["10.0.0.1"])
+    with pytest.raises(EgressRefused, match="ASSAY_EGRESS_ALLOW does not name it"):
+        permit("judge.example", 80, ["10.0.0.1"])
+
+
+def test_behind_a_proxy_the_name_and_an_address_in_its_place_are_judged(settings: Settings) -> None:
+    settings.EGRESS_DENY = ["other.example"]
+    permit("judge.example", 443, [])
+    for host, addresses in (("other.example", []), ("metadata.google.internal", []), ("fe80::1", ["fe80::1"])):
+        with pytest.raises(EgressRefused):
+            permit(host, 443, addresses)

@@ -77,6 +77,7 @@ def test_what_is_served_is_what_the_views_say() -> None:
     call_command("openapi", "--check")
 
 
+@pytest.mark.thorough
 def test_a_view_that_says_something_else_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openapi, "DOCUMENT", tmp_path / "openapi.json")
     call_command("openapi", "--write")

@@ -41,6 +41,12 @@ def test_it_is_ready_at_once_with_everything_in_place(platform: PlatformProcess)
     assert httpx.get(f"{platform.url}/admin/", follow_redirects=True).status_code == 200
 
 
+def test_nobody_else_on_the_machine_reads_what_it_writes(platform: PlatformProcess) -> None:
+    kept = [platform.data_dir, *platform.data_dir.iterdir()]
+    assert platform.data_dir / "assay.sqlite3" in kept
+    assert not [place.name for place in kept if place.exists() and place.stat().st_mode & 0o077]
+
+
 @pytest.mark.parametrize("word", [WORKER, "granian"])
 def test_whatever_dies_is_started_again(platform: PlatformProcess, word: str) -> None:
     before = set(platform.children(word))
@@ -59,14 +65,13 @@ def test_a_web_server_whose_parent_dies_leaves_the_port(platform: PlatformProces
     platform.wait_ready()
 
 
-def test_a_worker_that_cannot_start_is_not_tried_without_a_pause(tmp_path: Path) -> None:
-    with PlatformProcess(tmp_path / "data") as running:
-        for _ in range(3):
-            until(lambda: running.children(WORKER))
-            killed = running.children(WORKER)
-            running.kill(WORKER)
-            until(lambda killed=killed: not set(killed) & set(running.children(WORKER)))
-        log = running.log.read_text()
+def test_a_worker_that_cannot_start_is_not_tried_without_a_pause(platform: PlatformProcess) -> None:
+    for _ in range(3):
+        until(lambda: platform.children(WORKER))
+        killed = platform.children(WORKER)
+        platform.kill(WORKER)
+        until(lambda killed=killed: not set(killed) & set(platform.children(WORKER)))
+    log = platform.log.read_text()
     assert "worker 0 ended with code -9; starting it again\n" in log
     assert log.count("starting it again in 1 s") >= 1
 

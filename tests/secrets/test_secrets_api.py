@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from things import make_fileset, make_job, make_secret
 
 from assay.secrets.models import Secret
-from assay.workspaces.models import Workspace
+from assay.workspaces.models import Member, Workspace
 
 CANARY = "sk-canary-31c0ffee"
 AT = "/apis/secrets/v2/workspaces/w-one/secrets"
@@ -237,4 +237,7 @@ def test_with_sign_in_a_stranger_sees_nothing(client: APIClient, settings: Setti
     for method, address in (("GET", AT), ("GET", f"{AT}/key"), ("GET", f"{AT}/key/access"), ("DELETE", f"{AT}/key")):
         assert client.generic(method, address).status_code == 401
     client.credentials(HTTP_AUTHORIZATION="Basic YW5uOnJpZ2h0LXBhc3N3b3Jk")
+    assert client.get(f"{AT}/key").json() == {"detail": "Secret w-one/key not found"}
+    Member.objects.create(workspace=Workspace.objects.get(name="w-one"), principal="ann", roles=["Editor"])
     assert client.get(f"{AT}/key").status_code == 200
+    assert client.get(f"{AT}/key/access").status_code == 403

@@ -14,8 +14,9 @@ from pytest_django import Settings
 from things import make_secret
 
 from assay.platform.errors import Unavailable
-from assay.secrets import vault
+from assay.secrets import rotation
 from assay.secrets.models import Secret
+from assay.secrets.rotation import reseal_all
 from assay.secrets.vault import KeyMissing, SecretUnreadable, SecretValue, Tampered, open_secret, seal
 from assay.workspaces.models import Workspace
 
@@ -81,8 +82,7 @@ def test_a_new_key_seals_and_the_old_one_still_opens(settings: Settings, workspa
     new = make_secret(workspace, "new", value=CANARY)
     assert [open_secret(each).reveal() for each in (old, new)] == [CANARY, CANARY]
 
-    assert vault.reseal_all() == 1
-    assert vault.reseal_all() == 0
+    assert [reseal_all().values for _ in range(2)] == [1, 0]
     settings.ENCRYPTION_KEYS = [key("b")]
     assert [open_secret(each).reveal() for each in Secret.objects.all()] == [CANARY, CANARY]
 
@@ -93,17 +93,18 @@ def test_resealing_leaves_what_was_changed_meanwhile(
     settings.ENCRYPTION_KEYS = [key("a")]
     secret = make_secret(workspace, value="old value")
     settings.ENCRYPTION_KEYS = [key("b"), key("a")]
-    opened = vault.open_secret
+    sealed_anew = rotation.seal_anew
 
-    def change_while_it_opens(stale: Secret) -> SecretValue:
+    def change_while_it_is_sealed(stale: Secret) -> bytes:
         Secret.objects.filter(pk=stale.pk).update(sealed=seal(stale.uid, "new value"))
-        return opened(stale)
+        return sealed_anew(stale)
 
-    monkeypatch.setattr(vault, "open_secret", change_while_it_opens)
-    assert vault.reseal_all() == 0
-    assert opened(Secret.objects.get(pk=secret.pk)).reveal() == "new value"
+    monkeypatch.setattr(rotation, "seal_anew", change_while_it_is_sealed)
+    assert reseal_all().values == 0
+    assert open_secret(Secret.objects.get(pk=secret.pk)).reveal() == "new value"
 
 
+@pytest.mark.django_db
 def test_the_key_is_made_on_first_need_for_this_user_only(settings: Settings, tmp_path: Path) -> None:
     settings.ENCRYPTION_KEYS = []
     settings.DATA_DIR = tmp_path

@@ -1,6 +1,7 @@
 """A real browser before a real platform with a worker and the stand-in judge. No mock stands anywhere between."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,15 +24,48 @@ def chromium() -> str:
     return CHROMIUM
 
 
+class Opened:
+    """The browser of all the files that come one after the other and want one.
+
+    While Playwright is there an event loop runs in this thread, which Django takes for a reason not to ask the
+    database, and asyncio for one not to start another: so it goes before a file that wants no browser.
+    """
+
+    def __init__(self) -> None:
+        self.wanted_by: set[Path] = set()
+        self._browser: Browser | None = None
+        self._all = ExitStack()
+
+    def browser(self, chromium: str) -> Browser:
+        if self._browser is None:
+            self._all.enter_context(pytest.MonkeyPatch.context()).setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+            playwright = self._all.enter_context(sync_playwright())
+            self._browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            self._all.callback(self._browser.close)
+        return self._browser
+
+    def close(self) -> None:
+        self._browser = None
+        self._all.close()
+
+
+OPENED = Opened()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    OPENED.wanted_by = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    yield
+    if nextitem is None or nextitem.path not in OPENED.wanted_by:
+        OPENED.close()
+
+
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    # While Playwright is there an event loop runs in this thread, which Django takes for a reason not to ask the
-    # database, and asyncio for one not to start another: so it goes with the file that wanted it.
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        found = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield found
-        found.close()
+def browser(chromium: str) -> Browser:
+    return OPENED.browser(chromium)
 
 
 @pytest.fixture(scope="session")

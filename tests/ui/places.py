@@ -38,8 +38,20 @@ PLACES: dict[str, Place] = {
     "job-delete": lambda site: of_job(site, site.strict, "delete/"),
     "secrets": lambda site: "/admin/secrets/",
     "workspaces": lambda site: "/admin/workspaces/",
+    "tokens": lambda site: "/admin/tokens/",
+    "accounts": lambda site: "/admin/people/",
+    "audit": lambda site: "/admin/audit/",
+    "account": lambda site: f"/admin/people/{site.person}/",
 }
 """Our own pages."""
+SIGNED_IN = {
+    "team-tokens": "/admin/tokens/",
+    "team-audit": "/admin/audit/",
+    "team-account": "/admin/people/ann/",
+    "team-workspace": "/admin/workspaces/default/",
+    "team-password": "/admin/tables/password_change/",
+}
+"""Pages that show more where sign-in is on: what is there for its administrator."""
 TABLES: dict[str, Place] = {
     "tables": lambda site: "/admin/tables/",
     "table-of-jobs": lambda site: "/admin/tables/jobs/job/",

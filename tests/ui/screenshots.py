@@ -14,9 +14,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.judge import JudgeProcess
 from tests.platform_process import PlatformProcess
-from tests.ui.places import PLACES, TABLES
+from tests.ui.places import PLACES, SIGNED_IN, TABLES
 from tests.ui.seeds import STRICT, Site, seed
 from tests.ui.seeing import CHROMIUM, FLAGS, Watch
+from tests.ui.signed_in import ADMINISTRATOR, PASSWORD, make_account, platform_with_sign_in, sign_in
 
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "data" / "helpfulness.jsonl"
 PROMPTS = (STRICT.replace("strictly", "like a strict teacher"), STRICT.replace("strictly", "like a generous teacher"))
@@ -40,6 +41,8 @@ def main(folder: Path) -> int:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         site = seed(platform.url, judge.url, table=sample(), prompts=PROMPTS)
         troubles = [trouble for look in LOOKS for trouble in _take(browser, site, look, folder)]
+        with platform_with_sign_in(Path(data, "team")) as team:
+            troubles += _take_signed_in(browser, team.url, folder)
         browser.close()
     print(*troubles, f"{len(list(folder.glob('*.png')))} pictures in {folder}", sep="\n")
     return len(troubles)
@@ -70,6 +73,35 @@ def _take(browser: Browser, site: Site, look: str, folder: Path) -> list[str]:
         troubles += [f"{name} ({look}): {trouble}" for trouble in watch.troubles]
         tab.close()
     context.close()
+    return troubles
+
+
+def _take_signed_in(browser: Browser, url: str, folder: Path) -> list[str]:
+    troubles: list[str] = []
+    for look, (scheme, width) in LOOKS.items():
+        context = browser.new_context(base_url=url, color_scheme=scheme, viewport={"width": width, "height": 900})
+        tab = context.new_page()
+        watch = Watch(tab, url)
+        tab.goto("/admin/", wait_until="networkidle")
+        tab.screenshot(path=folder / f"sign-in-{look}.png", full_page=True)
+        sign_in(tab, ADMINISTRATOR, PASSWORD)
+        if look == "light":
+            make_account(tab, "ann")
+            tab.goto("/admin/workspaces/default/")
+            tab.get_by_label("Account").fill("ann")
+            tab.get_by_role("button", name="Add the member").click()
+        tab.goto("/admin/tokens/")
+        tab.get_by_label("Name", exact=True).fill(look)
+        tab.get_by_role("button", name="Make the token").click()
+        tab.locator("#new-token").wait_for()
+        tab.screenshot(path=folder / f"team-token-made-{look}.png", full_page=True)
+        for name, place in SIGNED_IN.items():
+            tab.goto(place, wait_until="networkidle")
+            tab.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+        tab.locator(".user-menu summary").click()
+        tab.screenshot(path=folder / f"team-menu-{look}.png")
+        troubles += [f"{trouble} ({look}, signed in)" for trouble in watch.troubles]
+        context.close()
     return troubles
 
 

@@ -3,7 +3,10 @@
 import contextlib
 import csv
 import io
+import re
 from dataclasses import dataclass
+
+import httpx
 
 from assay_sdk import Assay, FilesetRef, JobFailed, JSONScoreParser, LLMJudgeMetric, Model, RangeScore, RunConfig
 
@@ -32,6 +35,8 @@ class Site:
     kind: str = "kind-judge"
     failed: str = "missing-file"
     """One that failed: its file is not there."""
+    person: str = "ann"
+    """Somebody with an account."""
 
     def assay(self) -> Assay:
         return Assay(self.url, workspace=self.workspace)
@@ -72,6 +77,7 @@ def seed(url: str, judge_url: str, *, table: str = "", prompts: tuple[str, str] 
     site = Site(url, judge_url)
     everywhere = Assay(url)
     everywhere.workspaces.create(WORKSPACE, description="Answers of a support bot")
+    _make_account(url, site.person)
     assay = site.assay()
     assay.secrets.create("judge-key", "not-needed-by-the-stand-in")
     assay.files.filesets.create(FILESET, description="Answers, with people's ratings")
@@ -88,3 +94,11 @@ def seed(url: str, judge_url: str, *, table: str = "", prompts: tuple[str, str] 
     with contextlib.suppress(JobFailed):
         failed.wait(timeout=60)
     return site
+
+
+def _make_account(url: str, name: str) -> None:
+    """Make an account by the page of people, which alone makes some."""
+    with httpx.Client(base_url=url, timeout=30) as browser:
+        token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', browser.get("/admin/people/").text)
+        form = {"csrfmiddlewaretoken": token[1] if token else "", "name": name, "email": f"{name}@team.example"}
+        browser.post("/admin/people/", data=form).raise_for_status()

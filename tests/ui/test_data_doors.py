@@ -3,7 +3,6 @@
 import io
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,11 +11,14 @@ from pytest_django import Settings
 from assay.filesets import local
 from assay.filesets.models import Fileset
 from assay.jobs.models import JobPart
+from assay.platform.caller import Role
 from assay.secrets.models import Secret
 from assay.workspaces.models import Workspace
+from tests.accounts.signing_in import person
 from tests.filesets.conftest import on_hub
 from tests.hub.server import Hub
 from tests.things import make_fileset, make_job, make_secret
+from tests.ui.seated import QUICK, pages_of
 
 pytestmark = pytest.mark.django_db
 
@@ -108,47 +110,77 @@ def test_a_hub_that_is_away_leaves_the_page_and_is_named(
 
 
 WRITES = {
-    "/admin/filesets/new/": "filesets.add_fileset",
-    "/admin/filesets/w-one/data/edit/": "filesets.change_fileset",
-    "/admin/filesets/w-one/data/files/delete/": "filesets.change_fileset",
-    "/admin/filesets/w-one/data/refresh/": "filesets.change_fileset",
-    "/admin/filesets/w-one/data/delete/": "filesets.delete_fileset",
-    "/admin/secrets/new/": "secrets.add_secret",
-    "/admin/secrets/w-one/key/rotate/": "secrets.change_secret",
-    "/admin/secrets/w-one/key/edit/": "secrets.change_secret",
-    "/admin/secrets/w-one/key/delete/": "secrets.delete_secret",
-    "/admin/workspaces/": "workspaces.add_workspace",
-    "/admin/workspaces/w-one/edit/": "workspaces.change_workspace",
-    "/admin/workspaces/w-one/delete/": "workspaces.delete_workspace",
+    "/admin/filesets/w-one/data/edit/": "Editor",
+    "/admin/filesets/w-one/data/files/delete/": "Editor",
+    "/admin/filesets/w-one/data/refresh/": "Editor",
+    "/admin/filesets/w-one/data/delete/": "Editor",
+    "/admin/secrets/w-one/key/rotate/": "Editor",
+    "/admin/secrets/w-one/key/edit/": "Editor",
+    "/admin/secrets/w-one/key/delete/": "Editor",
+    "/admin/workspaces/w-one/edit/": "Admin",
+    "/admin/workspaces/w-one/members/": "Admin",
+    "/admin/workspaces/w-one/members/remove/": "Admin",
+    "/admin/workspaces/w-one/delete/": "Admin",
 }
+"""The least of the roles that may."""
 
 
 @pytest.mark.parametrize("address", WRITES)
-def test_a_write_asks_for_the_permission_of_the_admin(settings: Settings, workspace: Workspace, address: str) -> None:
-    settings.AUTH = True
+def test_a_write_asks_for_the_role(settings: Settings, workspace: Workspace, address: str) -> None:
+    settings.AUTH, settings.PASSWORD_HASHERS = True, QUICK
     make_fileset(workspace), make_secret(workspace)
-    user = User.objects.create_user("reader", is_staff=True)
-    browser = Client(HTTP_HOST="localhost")
-    assert browser.post(address).status_code == 302  # to sign in
-    browser.force_login(user)
-    refused = browser.post(address)
-    assert refused.status_code == 403 and "Your account may not" in refused.content.decode()
-    app, _, codename = WRITES[address].partition(".")
-    user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
-    assert browser.post(address).status_code != 403
+    assert Client(HTTP_HOST="localhost").post(address).status_code == 302  # to sign in
+    roles = list(Role)
+    for role in roles:
+        reply = pages_of(role.lower(), "w-one", role).post(address)
+        may = roles.index(role) >= roles.index(Role(WRITES[address]))
+        assert (reply.status_code != 403) is may, (role, reply.status_code)
+        assert may or "Your role does not allow" in reply.content.decode()
+
+
+@pytest.mark.parametrize("address", ["/admin/filesets/new/", "/admin/secrets/new/"])
+def test_what_is_new_goes_where_one_may_write(settings: Settings, workspace: Workspace, address: str) -> None:
+    settings.AUTH, settings.PASSWORD_HASHERS = True, QUICK
+    person("mixed", "w-two", "Editor")
+    browser = pages_of("mixed", "w-one", "Viewer")
+    offered = browser.get(address).content.decode()
+    assert ">w-two</option>" in offered and "w-one" not in offered
+    sent = {"name": "new-one", "value": "v"}
+    assert browser.post(address, {**sent, "workspace": "w-one"}).status_code == 422
+    assert browser.post(address, {**sent, "workspace": "w-two"}).status_code == 302
+    assert pages_of("reader", "w-one", "Viewer").get(address).status_code == 403
 
 
 def test_who_may_only_read_is_offered_nothing_else(settings: Settings, workspace: Workspace) -> None:
-    settings.AUTH = True
+    settings.AUTH, settings.PASSWORD_HASHERS = True, QUICK
     local.put(make_fileset(workspace), "a.csv", io.BytesIO(b"a\n1\n"))
     make_secret(workspace)
-    browser = Client(HTTP_HOST="localhost")
-    browser.force_login(User.objects.create_user("reader", is_staff=True))
-    for page in ("filesets/", "filesets/w-one/data/", "secrets/", "secrets/w-one/key/", "workspaces/w-one/"):
+    browser = pages_of("reader", "w-one", "Viewer")
+    pages = (
+        "", "evaluations/", "compare/", "filesets/", "filesets/w-one/data/", "filesets/w-one/data/preview/?file=a.csv",
+        "secrets/", "secrets/w-one/key/", "workspaces/w-one/",
+    )  # fmt: skip
+    for page in pages:
         shown = browser.get(f"/admin/{page}").content.decode().partition('id="content"')[2]
         assert shown and not [
-            word for word in ('method="post"', "upload.js", ">Delete", ">New fileset") if word in shown
-        ]
+            word
+            for word in ('method="post"', "upload.js", ">Delete", ">New ", "/admin/evaluations/new")
+            if word in shown
+        ], page
+
+
+def test_what_is_used_elsewhere_is_said_without_its_name(settings: Settings, workspace: Workspace) -> None:
+    settings.AUTH, settings.PASSWORD_HASHERS = True, QUICK
+    make_secret(workspace)
+    hidden = Workspace.objects.create(name="w-elsewhere")
+    make_job(hidden, "secret-plan", secrets=(Secret.objects.get(),))
+    browser = pages_of("ann", "w-one", "Admin")
+    for page in ("secrets/", "secrets/w-one/key/", "secrets/w-one/key/delete/", "secrets/w-one/key/delete/?all=1"):
+        shown = browser.get(f"/admin/{page}").content.decode()
+        assert "that you" in shown and "w-elsewhere" not in shown and "secret-plan" not in shown, page
+    assert browser.post("/admin/secrets/w-one/key/delete/").status_code == 409
+    forced = browser.post("/admin/secrets/w-one/key/delete/", {"cascade": "1", "confirm": "w-one/key"})
+    assert forced.status_code == 403 and Secret.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.ui.places import PLACES, TABLES
 from tests.ui.seeds import Site
@@ -20,17 +20,17 @@ LOOKS = {"dark-phone": ("dark", 390), "light-screen": ("light", 1280)}
 
 
 @pytest.fixture(scope="module", params=LOOKS if FULL else ["dark-phone"])
-def look(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[BrowserContext]:
+def look(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Page]:
+    """One tab for all pages: a tab of its own costs as much as the page."""
     scheme, width = LOOKS[request.param]
     context = browser.new_context(base_url=site.url, color_scheme=scheme, viewport={"width": width, "height": 850})
-    yield context
+    yield context.new_page()
     context.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_sound(look: BrowserContext, site: Site, name: str) -> None:
-    tab = look.new_page()
-    watch = Watch(tab, site.url)
+def test_a_page_is_sound(look: Page, site: Site, name: str) -> None:
+    tab, watch = look, Watch(look, site.url)
     reply = tab.goto(PAGES[name](site), wait_until="networkidle")
     assert reply is not None and reply.status == 200
     policy = reply.headers["content-security-policy"]
@@ -39,7 +39,6 @@ def test_a_page_is_sound(look: BrowserContext, site: Site, name: str) -> None:
     wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"the page is {wide} px wider than its window"
     assert not watch.troubles
-    tab.close()
 
 
 def test_the_menu_is_reached_and_opened_by_keyboard_on_a_phone(tab: Page) -> None:

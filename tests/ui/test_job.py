@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from playwright.sync_api import Page, expect
 
@@ -16,6 +15,7 @@ from assay_sdk import RunConfig
 from assay_sdk.client.job import Job
 from tests.judge import JudgeProcess
 from tests.things import make_job
+from tests.ui.seated import pages_of
 from tests.ui.seeds import ROWS, STRICT, Site
 from tests.ui.seeing import axe
 
@@ -74,7 +74,7 @@ def test_a_job_is_paused_changed_and_resumed(tab: Page, site: Site, slow: JudgeP
     tab.get_by_text("Change …").click()
     tab.get_by_label("Rows at once").fill("many")
     tab.get_by_role("button", name="Change", exact=True).click()
-    expect(tab.locator("#wrong-parallelism")).to_contain_text("valid integer")
+    expect(tab.locator("#wrong-parallelism")).to_contain_text("a number")
     assert job.progress().parallelism == 1
     tab.get_by_label("Rows at once").fill("8")
     tab.get_by_label("Budget, tokens").fill("1000000")
@@ -169,14 +169,11 @@ def test_who_may_only_look_changes_nothing(workspace: Workspace, settings: Any, 
     settings.AUTH = True
     job = make_job(workspace, state=State.ERROR if verb in ("do/rerun/", "delete/") else State.ACTIVE)
     page = f"/admin/evaluations/{workspace.name}/{job.name}/"
-    looker = Client(HTTP_HOST="localhost")
-    assert looker.get(page).status_code == 302
-    user = User.objects.create_user("looker", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_job"))
-    looker.force_login(user)
+    assert Client(HTTP_HOST="localhost").get(page).status_code == 302
+    looker = pages_of("looker", workspace.name, "Viewer")
     shown = looker.get(page)
     assert shown.status_code == 200
-    for word in ("do-pause", "do-cancel", "do-rerun", "do-delete", "Change …"):
+    for word in ("do-pause", "do-cancel", "do-rerun", "do-delete", "do-clone", "Change …"):
         assert word not in shown.content.decode()
     assert looker.post(page + verb).status_code == 403
     job.refresh_from_db()

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.judge import JudgeProcess
 from tests.platform_process import PlatformProcess
 from tests.ui.seeds import MODEL, answers
 from tests.ui.seeing import Watch
+
+pytestmark = pytest.mark.thorough
 
 MOST_CLICKS = 9
 

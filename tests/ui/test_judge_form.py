@@ -1,6 +1,7 @@
 """The form of a new evaluation: what was typed becomes a metric, a request and code that say the same."""
 
 import json
+import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from assay.ui.judge_form import GradeFields, JudgeForm, ScoreFields
 from assay.ui.new_clone import clone_of
 from assay.ui.new_data import Count
 from assay.ui.new_outlook import outlook
-from assay.ui.new_prompt import rendered
+from assay.ui.new_prompt import all_rendered, rendered
 from assay.ui.new_request import FormWrong, read_request
 from assay.workspaces.models import Workspace
 
@@ -123,15 +124,15 @@ def test_what_nobody_says_is_left_to_the_engine() -> None:
 def test_the_sdk_code_makes_the_same_request(form: JudgeForm, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = read_request(form)
     sent: list[dict[str, Any]] = []
-    logins: list[tuple[str, str] | None] = []
+    tokens: list[str | None] = []
 
     class Recorder(assay_sdk.Assay):
         """Sends nothing: what it would send is kept."""
 
-        def __init__(self, url: str, workspace: str, login: tuple[str, str] | None = None) -> None:
+        def __init__(self, url: str, workspace: str, token: str | None = None) -> None:
             super().__init__(url, workspace)
             assert (url, workspace) == (HERE.url, HERE.workspace)
-            logins.append(login)
+            tokens.append(token)
             self._transport.send = self.keep  # type: ignore[method-assign]
             self.evaluator._transport = self._transport
 
@@ -142,13 +143,12 @@ def test_the_sdk_code_makes_the_same_request(form: JudgeForm, monkeypatch: pytes
     monkeypatch.setattr(assay_sdk, "Assay", Recorder)
     with pytest.raises(InterruptedError):
         exec(sdk_code(asked.metric, asked.body, HERE), {})
-    monkeypatch.setenv("ASSAY_USER", "me")
-    monkeypatch.setenv("ASSAY_PASSWORD", "pass word")
+    monkeypatch.setenv("ASSAY_TOKEN", "assay_one")
     with pytest.raises(InterruptedError):
         exec(sdk_code(asked.metric, asked.body, replace(HERE, signs_in=True)), {})
     assert sent == [asked.body, asked.body]
-    assert logins == [None, ("me", "pass word")]
-    assert '-u "$ASSAY_USER:$ASSAY_PASSWORD"' in rest_call(asked.body, replace(HERE, signs_in=True))
+    assert tokens == [None, "assay_one"]
+    assert '-H "Authorization: Bearer $ASSAY_TOKEN"' in rest_call(asked.body, replace(HERE, signs_in=True))
     rest = rest_call(asked.body, HERE)
     assert json.loads(rest.partition("<<'JSON'\n")[2].removesuffix("JSON\n")) == asked.body
 
@@ -254,6 +254,17 @@ def test_a_prompt_is_rendered_as_the_engine_does_it() -> None:
     assert default.default and "from 0 to 4" in default.messages[0].text and "hello" in default.messages[1].text
     guarded = rendered(plain(more='{"guard": true}'), 0, {"x": "hello"})
     assert "[material" in guarded.messages[1].text
+
+
+def test_slow_template_holds_a_thread_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.ui.new_prompt.LIVE_SECONDS", 0.3)
+    slow = "{% for i in range(99999) %}{{ 'zz' in item.x }}{% endfor %}"
+    row = {"x": list(range(1000)), "y" * 200_000: 1}
+    for form in (plain(user=slow, system=slow), plain(user="{{ item." + "z" * 200_000 + " }}")):
+        began = time.thread_time()
+        shown = all_rendered(form, [(number, row) for number in range(5)])
+        assert time.thread_time() - began < 2
+        assert all(each.troubles for each in shown)
 
 
 @pytest.mark.django_db

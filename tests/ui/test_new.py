@@ -1,5 +1,6 @@
 """A new evaluation, made in the browser: data, judge, prompt, scores; tried, submitted, copied, and as code."""
 
+import io
 import json
 import re
 import shutil
@@ -9,11 +10,16 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from playwright.sync_api import Page, expect
 
+from assay.filesets import local
+from assay.jobs.models import Job, Usage
+from assay.workspaces.models import Workspace
 from assay_sdk import Assay, HuggingfaceStorage
+from tests.accounts.signing_in import person
+from tests.things import make_fileset, make_job
+from tests.ui.seated import pages_of
 from tests.ui.seeds import MODEL, STRICT, Site
 from tests.ui.seeing import axe
 
@@ -40,7 +46,7 @@ def fill_score(tab: Page) -> None:
 
 
 def test_an_evaluation_is_made_by_hand(tab: Page, site: Site) -> None:
-    tab.goto(NEW)
+    tab.goto(f"{NEW}?workspace={site.workspace}")
     tab.get_by_label("Fileset").select_option(f"{site.workspace}/{site.fileset}")
     tab.get_by_label("File", exact=True).select_option(site.file)
     expect(tab.get_by_role("cell", name="a-4", exact=True)).to_be_visible()
@@ -215,14 +221,43 @@ def test_data_of_every_kind_is_shown_inert_and_counted_no_further_than_is_quick(
 
 
 @pytest.mark.django_db
-def test_only_who_may_add_jobs_makes_one(settings: Any) -> None:
+def test_only_who_may_write_makes_one(settings: Any) -> None:
     settings.AUTH = True
-    user = User.objects.create_user("reader", password="p", is_staff=True)
-    client = Client(HTTP_HOST="localhost")
-    client.force_login(user)
+    reader = pages_of("reader", "demo", "Viewer")
     addresses = [NEW, *(f"/admin/new-evaluation/{part}/" for part in ("prompt", "forecast", "code", "trial"))]
-    assert {client.post(address, {"workspace": "demo"}).status_code for address in addresses} == {403}
-    assert client.get("/admin/new-evaluation/data/").status_code == 403
-    user.user_permissions.add(Permission.objects.get(codename="add_job", content_type__app_label="jobs"))
-    assert client.get(NEW).status_code == 200
+    assert {reader.post(address, {"workspace": "demo"}).status_code for address in addresses} == {403}
+    assert reader.get(NEW).status_code == reader.get("/admin/new-evaluation/data/").status_code == 403
     assert Client(HTTP_HOST="localhost").get(NEW).status_code == 302
+
+
+@pytest.mark.django_db
+def test_one_is_made_and_tried_where_one_may_write(settings: Any, tmp_path: object) -> None:
+    settings.AUTH, settings.DATA_DIR = True, tmp_path
+    person("mixed", "mine", "Editor")
+    browser = pages_of("mixed", "theirs", "Viewer")
+    theirs = Workspace.objects.get(name="theirs")
+    local.put(make_fileset(theirs), "a.csv", io.BytesIO(b"a\n1\n"))
+    form = {
+        "workspace": "theirs", "fileset": "theirs/data", "file": "a.csv", "url": "http://127.0.0.1:9/v1", "model": "m",
+        "user": "Rate {{item.a}}", "score-0-name": "s", "score-0-kind": "range", "score-0-min": "0",
+        "score-0-max": "4",
+    }  # fmt: skip
+    offered = browser.get(f"{NEW}?workspace=theirs&fileset=theirs/data").content.decode()
+    assert ">mine</option>" in offered and ">theirs</option>" not in offered
+    refused = browser.post("/admin/new-evaluation/trial/", form)
+    assert refused.status_code == 403 and "Your role does not allow" in refused.content.decode()
+    assert browser.post(NEW, form).status_code == 403 and not Job.objects.exists()
+    made = browser.post(NEW, {**form, "workspace": "mine"})
+    assert made.status_code == 302 and Job.objects.get().created_by == "mixed"
+
+
+@pytest.mark.django_db
+def test_judges_that_others_asked_are_not_offered(settings: Any) -> None:
+    settings.AUTH = True
+    job = make_job(Workspace.objects.create(name="hidden"))
+    Usage.objects.create(job=job, model="their-model", address="http://their.example/v1")
+    browser = pages_of("ann", "mine", "Editor")
+    for address in (NEW, "/admin/new-evaluation/data/"):
+        assert "their" not in browser.get(f"{address}?workspace=hidden").content.decode()
+    again = browser.post(NEW, {"workspace": "hidden"})
+    assert again.status_code == 422 and "their" not in again.content.decode()

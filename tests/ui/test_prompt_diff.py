@@ -26,6 +26,23 @@ def test_the_pieces_make_both_texts(before: str, after: str) -> None:
     assert all(piece.text for piece in pieces)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a b\nc\n" * 400, "b a\nc\n" * 400),
+        (" ".join(f"a x{n}" for n in range(490)), " ".join(f"a y{n}" for n in range(490))),
+        ("a\n" * 100_000, "a\n" * 99_999 + "b\n"),
+        ("".join(f"{n}\n" for n in range(100_000)), "".join(f"{n + 1}\n" for n in range(100_000))),
+        ("x " * 3_000_000, "y " * 3_000_000),
+    ],
+)
+def test_texts_made_to_be_compared_for_ever_are_not(before: str, after: str) -> None:
+    began = time.thread_time()
+    pieces = word_diff(before, after)
+    assert time.thread_time() - began < 4
+    assert "".join(piece.text for piece in pieces if piece.kind != "new") == before
+
+
 def test_a_word_is_exchanged_and_the_rest_stays() -> None:
     assert word_diff("You rate answers strictly, from 0 to 4.", "You rate answers kindly, from 0 to 4.") == [
         Piece("same", "You rate answers "),

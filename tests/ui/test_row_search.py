@@ -179,6 +179,7 @@ IN_EVERY_ORDER = {"all", "range", "unscored"}
 """The others are asked in row order and in one more, each in another."""
 
 
+@pytest.mark.thorough
 def test_pages_hold_the_rows_that_are_like_that_in_every_order(job: Job) -> None:
     scores = scores_of(job)
     for number, (name, (query, like)) in enumerate(ASKED.items()):

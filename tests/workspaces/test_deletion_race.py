@@ -1,16 +1,15 @@
 """A delete and a create that race leave no dangling reference, on both databases."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from services import fresh_database
+
+from tests.services import migrated_environment
 
 SCRIPT = Path(__file__).resolve().parent.parent / "deletion_race.py"
 ROUNDS = 5
@@ -32,9 +31,7 @@ made through v1 brings its namespace back."""
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    with fresh_database() if request.param == "postgresql" else nullcontext("") as url:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASSAY_", "DJANGO_"))}
-        env = clean | {"ASSAY_DATABASE_URL": url, "ASSAY_DATA_DIR": str(tmp_path_factory.mktemp("race"))}
+    with migrated_environment(request.param, tmp_path_factory.mktemp("race")) as env:
         run = subprocess.run(
             [sys.executable, str(SCRIPT), str(ROUNDS)],
             env=env,

@@ -67,7 +67,7 @@ def test_members_get_known_roles_only(browser: Client, workspace: Workspace) -> 
     assert not Member.objects.exists()
     assert browser.post(page("member", "add"), given | {"roles": ["Viewer", "Admin"]}).status_code == 302
     member = Member.objects.get()
-    assert (member.roles, member.granted_by) == (["Viewer", "Admin"], "local")
+    assert (member.roles, member.granted_by) == (["Viewer", "Admin"], "system")
 
 
 def test_projects(browser: Client, workspace: Workspace) -> None:

@@ -13,8 +13,9 @@ from django.db import close_old_connections
 
 from assay.jobs import recover
 from assay.jobs.attendance import Attendance
-from assay.jobs.shard_run import draining
+from assay.platform import metrics, metrics_read, traces
 from assay.platform.celery import app, start_sweeps
+from assay.platform.drain import draining
 from assay_sdk.engine.transport import open_transport
 
 
@@ -28,8 +29,13 @@ class Command(BaseCommand):
             "--sweeps", action="store_true", help="run the periodic sweeps too, instead of a beat process"
         )
         parser.add_argument("--concurrency", type=int, default=8, help="shards judged at once, each with many calls")
+        metrics_read.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        metrics.processes.labels("worker").set(1)
+        metrics_read.serve(options["metrics_host"], options["metrics_port"])
+        traces.start("worker")
+
         @worker_shutting_down.connect(weak=False)
         def drain(**signal: Any) -> None:
             draining.set()

@@ -10,6 +10,8 @@ otherwise Base64.
 
 import base64
 import math
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -23,6 +25,11 @@ BATCH_BYTES = 16 << 20  # where rows are wide, a batch has fewer of them
 PROBE_ROWS = 4  # that tell how wide they are
 MAX_BATCH_BYTES = 512 << 20
 MAX_MEMORY = 2 << 30  # bytes of address space
+BATCH_SECONDS = 60.0  # of work on one batch
+MAX_ROW_BYTES = 64 << 20
+MAX_DEPTH = 60  # of a column's type
+FREE_ROWS = 1_000_000  # so many may be in a file however small it is
+ROWS_A_BYTE = 1000  # beyond that, a file that holds more than so many for each of its bytes is taken for a trap
 
 LOSSY = ("Timestamp(", "(ns", "Interval", "Union", "View(")
 """In a map these would be rounded to what Python's own types hold."""
@@ -41,7 +48,10 @@ def main(suffix: str, task: str, number: int) -> None:
     done = 0
     try:
         limit_memory()
-        for batch in batches(suffix):
+        most = max(FREE_ROWS, ROWS_A_BYTE * os.fstat(0).st_size)
+        for batch in timed(batches(suffix)):
+            if done > most:
+                raise Trouble(f"it claims to hold more than {most} rows, which is no file but a trap", done)
             if batch.nbytes > MAX_BATCH_BYTES:
                 raise Trouble(f"{batch.num_rows} rows take more than {MAX_BATCH_BYTES >> 20} MiB", done + 1)
             before, done = done, done + batch.num_rows
@@ -61,6 +71,18 @@ def main(suffix: str, task: str, number: int) -> None:
         trouble = error if isinstance(error, Trouble) else Trouble(what, done + 1 if done else None)
         out.write(b"!" + orjson.dumps({"message": str(trouble), "row": trouble.row}) + b"\n")
     out.flush()
+
+
+def timed(found: Iterator[RecordBatch]) -> Iterator[RecordBatch]:
+    """The batches; whoever takes too long over one is ended by the system, for native code hears nobody else."""
+    alarm = getattr(signal, "setitimer", None)  # not on Windows
+    while True:
+        if alarm:
+            alarm(signal.ITIMER_PROF, BATCH_SECONDS)
+        batch = next(found, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def limit_memory() -> None:
@@ -104,7 +126,11 @@ def write(out: Any, batch: RecordBatch, before: int) -> None:
         for array, fix in columns(batch, before)
     ]
     rows = zip(*found, strict=True) if found else ((),) * batch.num_rows
-    out.write(b"".join(orjson.dumps(dict(zip(names, row, strict=True))) + b"\n" for row in rows))
+    for number, row in enumerate(rows):
+        line = orjson.dumps(dict(zip(names, row, strict=True)))
+        if len(line) > MAX_ROW_BYTES:
+            raise Trouble(f"the row takes more than {MAX_ROW_BYTES >> 20} MiB", before + number + 1)
+        out.write(line + b"\n")
 
 
 def columns(batch: RecordBatch, before: int) -> list[tuple[Array, Fix | None]]:
@@ -124,8 +150,10 @@ def cast(array: Array, target: DataType, name: str, before: int) -> Array:
         raise Trouble(f"column '{name}': {first_line(error)}", before + 1) from None
 
 
-def plain(kind: DataType, name: str) -> tuple[DataType | None, Fix | None]:
+def plain(kind: DataType, name: str, depth: int = 0) -> tuple[DataType | None, Fix | None]:
     """What to cast a column to, and what to do with each of its values after that."""
+    if depth > MAX_DEPTH:
+        raise Trouble(f"column '{name}' is nested deeper than {MAX_DEPTH} levels")
     is_ = DataType
     if is_.is_boolean(kind) or is_.is_integer(kind) or is_.is_null(kind):
         return None, None
@@ -138,12 +166,12 @@ def plain(kind: DataType, name: str) -> tuple[DataType | None, Fix | None]:
     if is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_binary_view(kind) or is_.is_fixed_size_binary(kind):
         return None, text_of
     if is_.is_dictionary(kind) and kind.value_type is not None:
-        inner, fix = plain(kind.value_type, name)
+        inner, fix = plain(kind.value_type, name, depth + 1)
         return inner or kind.value_type, fix
     if is_.is_struct(kind):
-        return struct(kind, name)
+        return struct(kind, name, depth + 1)
     if kind.value_field is not None and not is_.is_run_end_encoded(kind):
-        inner, fix = plain(kind.value_field.type, name)
+        inner, fix = plain(kind.value_field.type, name, depth + 1)
         view = is_.is_list_view(kind) or is_.is_large_list_view(kind)
         target = DataType.large_list(kind.value_field.with_type(inner or kind.value_field.type))
         return target if inner or view else None, each(fix) if fix else None
@@ -153,11 +181,11 @@ def plain(kind: DataType, name: str) -> tuple[DataType | None, Fix | None]:
     raise Trouble(f"column '{name}' is of a type that cannot be read: {described}")
 
 
-def struct(kind: DataType, name: str) -> tuple[DataType | None, Fix | None]:
+def struct(kind: DataType, name: str, depth: int) -> tuple[DataType | None, Fix | None]:
     fields: list[Field] = list(kind.fields)
     if len({field.name for field in fields}) < len(fields):
         raise Trouble(f"column '{name}' has two fields of the same name")
-    parts = [plain(field.type, name) for field in fields]
+    parts = [plain(field.type, name, depth) for field in fields]
     target = None
     if any(inner for inner, _ in parts):
         cast_to = [field.with_type(inner or field.type) for field, (inner, _) in zip(fields, parts, strict=True)]

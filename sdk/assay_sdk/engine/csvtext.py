@@ -13,6 +13,9 @@ from assay_sdk.engine.jsontext import MAX_ITEM_BYTES, TOO_LONG
 
 TYPED_ROWS = 1000
 """The rows that decide what a column holds."""
+TYPED_CHARACTERS = 8_000_000
+"""No more rows than take so many characters decide it: they are held meanwhile."""
+MOST_COLUMNS = 20_000
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,999})", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -23,6 +26,7 @@ def read_csv(stream: BinaryIO, name: str, *, typed: bool = True) -> Iterator[dic
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ITEM_BYTES))
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     held = 0  # characters of the record that is being read
+    read = 0  # characters of all records so far
 
     def bounded() -> Iterator[str]:
         nonlocal held
@@ -30,15 +34,17 @@ def read_csv(stream: BinaryIO, name: str, *, typed: bool = True) -> Iterator[dic
             held += len(line)
             if held > MAX_ITEM_BYTES:
                 raise DatasetError(TOO_LONG, name=name, line=reader.line_num + 1)
+            if line.count(",") >= MOST_COLUMNS and (not columns or '"' not in line):
+                raise DatasetError(f"there are more than {MOST_COLUMNS} cells", name=name, line=reader.line_num + 1)
             yield line
 
     reader = csv.reader(bounded(), strict=True)
 
     def records() -> Iterator[list[str]]:
-        nonlocal held
+        nonlocal held, read
         try:
             for cells in reader:
-                held = 0
+                held, read = 0, read + held
                 if cells:  # blank lines are no rows
                     if columns and len(cells) != len(columns):
                         message = f"{len(cells)} cells, but the header has {len(columns)}"
@@ -52,7 +58,11 @@ def read_csv(stream: BinaryIO, name: str, *, typed: bool = True) -> Iterator[dic
     columns = next(lines, [])
     if len(set(columns)) < len(columns):
         raise DatasetError("two columns have the same name", name=name, line=1)
-    first = list(islice(lines, TYPED_ROWS)) if typed else []
+    first: list[list[str]] = []
+    for cells in islice(lines, TYPED_ROWS) if typed else ():
+        first.append(cells)
+        if read > TYPED_CHARACTERS:
+            break
     readers: list[Callable[[str], Any]] = [str] * len(columns)
     if typed:
         readers = [_cell_reader(cells) for cells in zip(*first, strict=True)]

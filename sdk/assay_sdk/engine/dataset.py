@@ -4,7 +4,7 @@ What the file says is what the row holds: dates stay text, integers stay integer
 line is an error that names it; nothing is skipped in silence.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, BinaryIO
@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from assay_sdk.engine.columnar import count_columnar, read_columnar
 from assay_sdk.engine.csvtext import read_csv
 from assay_sdk.engine.errors import DatasetError
+from assay_sdk.engine.glance import Glance, glanced
 from assay_sdk.engine.jsontext import read_json, read_lines, unwrapped
 from assay_sdk.engine.mapping import Unmapped, apply_field_mapping
 from assay_sdk.engine.result import Row
@@ -33,20 +34,24 @@ class Reading:
     """Whether every cell of a CSV file is the text that it is."""
     unwrap: bool = False
     """Whether a JSON file may hold one object with the items below `data` or `rows`."""
+    glance: Glance | None = None
+    """How much may be read, where somebody waits; DatasetUnfinished is raised beyond it."""
 
 
 PLAIN = Reading()
 
 
-def read_items(stream: BinaryIO, name: str, skip: int = 0, reading: Reading = PLAIN) -> Iterator[dict[str, Any]]:
+def read_items(
+    stream: BinaryIO, name: str, skip: int = 0, reading: Reading = PLAIN
+) -> Generator[dict[str, Any], None, None]:
     """The items of one file after the first `skip`, in order; `name` tells its format.
 
     What is skipped is not decoded where the format allows. Raises DatasetError at the first thing amiss.
     """
     suffix = reading.suffix or _readable(name)
-    plain = unpacked(stream, name)
+    plain = _plain(stream, name, suffix, reading)
     if suffix in COLUMNAR:
-        yield from read_columnar(plain, name, suffix, skip)
+        yield from read_columnar(plain, name, suffix, skip, reading.glance)
         return
     try:
         if suffix == ".jsonl":
@@ -64,7 +69,7 @@ def count_items(stream: BinaryIO, name: str, limit: int | None = None, reading: 
     """How many items one file holds, `limit` at most, each of them decoded. Raises DatasetError like `read_items`."""
     suffix = reading.suffix or _readable(name)
     if suffix in COLUMNAR:
-        return count_columnar(unpacked(stream, name), name, suffix, limit)
+        return count_columnar(_plain(stream, name, suffix, reading), name, suffix, limit, reading.glance)
     return sum(1 for _ in islice(read_items(stream, name, reading=reading), limit))
 
 
@@ -99,6 +104,13 @@ def read_rows(
         raise DatasetError(str(unmapped), name="dataset")
     for index, item in enumerate(chain(looked_at, items)):
         yield Row(index, apply_field_mapping(item, mapping) if mapping else item)
+
+
+def _plain(stream: BinaryIO, name: str, suffix: str, reading: Reading) -> BinaryIO:
+    plain = unpacked(stream, name)
+    if reading.glance is None or (plain is stream and suffix in COLUMNAR):
+        return plain
+    return glanced(plain, reading.glance, name)
 
 
 def _readable(name: str) -> str:

@@ -156,6 +156,6 @@ def encoded(body: Mapping[str, Any]) -> bytes:
 
 def excerpt(reply: bytes) -> str:
     """What a reply says, as messages quote it."""
-    text = " ".join(reply[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace").split())
+    text = " ".join(reply[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace").replace("\0", "\ufffd").split())
     text = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
     return text or "no explanation"

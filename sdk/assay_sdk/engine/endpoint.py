@@ -1,13 +1,19 @@
 """Where a model is and how to get in."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from assay_sdk.engine.errors import RunAborted
 from assay_sdk.engine.model import InferenceParams, Model
+
+MASK = b"******"
+TELLING_CHARACTERS = 8
+"""A shorter key may well be a word, or a score, of an honest reply."""
+JSON_LEVELS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,8 @@ class Endpoint:
     timeout: float
     secret: str | None
     headers: Mapping[str, str] = field(repr=False)
-    key: str | None = field(repr=False)
+    echoes: tuple[bytes, ...] = field(repr=False)
+    """How the key would look in a reply that quotes it."""
 
     @classmethod
     def of(
@@ -46,7 +53,7 @@ class Endpoint:
             timeout=float(extras.get("timeout") or timeout),
             secret=model.api_key_secret,
             headers=headers,
-            key=key,
+            echoes=_echoes_of(key),
         )
 
     @classmethod
@@ -58,7 +65,9 @@ class Endpoint:
         headers = {"content-type": "application/json", "accept": "application/json"}
         if key:
             headers["authorization"] = f"Bearer {key}"
-        return cls(role=role, model="", base=url, timeout=timeout, secret=secret, headers=headers, key=key)
+        return cls(
+            role=role, model="", base=url, timeout=timeout, secret=secret, headers=headers, echoes=_echoes_of(key)
+        )
 
     @property
     def address(self) -> str:
@@ -75,14 +84,30 @@ class Endpoint:
         return _extended(self.base, "/chat/completions" if "messages" in body else "/completions")
 
     def without_key(self, body: bytes) -> bytes:
-        """A reply that surely does not hold the key: servers have been seen to echo it."""
-        return body.replace(self.key.encode(), b"***") if self.key else body
+        """A reply that does not quote the key: servers have been seen to echo it, in refusals above all."""
+        for echo in self.echoes:
+            body = body.replace(echo, MASK)
+        return body
 
 
 @lru_cache(maxsize=256)  # asked for each call, about very few addresses
 def _extended(base: str, path: str) -> str:
     parts = urlsplit(base)
     return urlunsplit(parts._replace(path=parts.path + path))
+
+
+def _echoes_of(key: str | None) -> tuple[bytes, ...]:
+    """The key as it is, as an address writes it, and as JSON does, with and without escaped slashes: also JSON that
+    stands in JSON, as a judge's verdict does."""
+    if not key:
+        return ()
+    if len(key) < TELLING_CHARACTERS:
+        return (f"Bearer {key}".encode(),)
+    ways = {key, quote(key, safe=""), quote(key)}
+    for _ in range(JSON_LEVELS):
+        quoted = {json.dumps(way)[1:-1] for way in ways}
+        ways |= quoted | {way.replace("/", r"\/") for way in quoted}
+    return tuple(way.encode() for way in sorted(ways, key=len, reverse=True))
 
 
 def _key_of(who: str, secret: str | None, api_keys: Mapping[str, str]) -> str | None:

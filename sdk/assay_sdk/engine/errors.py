@@ -53,6 +53,10 @@ class DatasetError(EngineError):
         self.row = row
 
 
+class DatasetUnfinished(DatasetError):
+    """More of the file would have to be read than may be while somebody waits (`Glance`)."""
+
+
 class NotComparable(EngineError):
     """Scores cannot be held against what people said, or against another run's."""
 

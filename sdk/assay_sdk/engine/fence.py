@@ -6,11 +6,14 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from assay_sdk.engine.errors import TemplateFailure
 from assay_sdk.engine.request import with_system_text
 
 CONTEXT_KEY = "the fence of this row"  # blanks keep it apart from the columns of a dataset
 LEAST_CHARACTERS = 24
 """Text that a filter of the template has passed on without its boundaries is fenced if it is as long as this."""
+MOST_WORK = 1_000_000_000
+"""Characters of a request times texts that are looked for in it."""
 
 
 class Fence:
@@ -45,7 +48,12 @@ class Fence:
         return [self.within(inner) for inner in value] if isinstance(value, list) else value
 
     def told(self, request: Any) -> Any:
-        """The rendered request, with the instruction at its front and no long text of the row outside boundaries."""
+        """The rendered request, with the instruction at its front and no long text of the row outside boundaries.
+
+        Raises TemplateFailure for a row of so many texts that they cannot all be looked for.
+        """
+        if len(self._texts) * sum(map(len, texts_in(request))) > MOST_WORK:
+            raise TemplateFailure(f"The row holds too many long texts to keep apart: {len(self._texts):,}")
         request = self._mended(request)
         if isinstance(request, str):
             return f"{self.instruction}\n\n{request}"
@@ -67,11 +75,14 @@ class Fence:
         return value
 
     def _joined(self, parts: list[str], shown: str) -> str:
-        made = parts[0]
+        made, opened = [parts[0]], self._opened(parts[0])
         for part in parts[1:]:
-            opened = made.count(f"[material {self.mark}]") > made.count(f"[end {self.mark}]")
-            made += (shown if opened else self.around(shown)) + part
-        return made
+            made += [shown if opened > 0 else self.around(shown), part]
+            opened += self._opened(part)
+        return "".join(made)
+
+    def _opened(self, text: str) -> int:
+        return text.count(f"[material {self.mark}]") - text.count(f"[end {self.mark}]")
 
 
 class Fenced(str):

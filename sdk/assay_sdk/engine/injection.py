@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from assay_sdk.engine.disguise import turned, views
+from assay_sdk.engine.disguise import LONGEST, turned, views
 from assay_sdk.engine.fence import texts_in
 from assay_sdk.engine.llm_judge import LLMJudgeMetric
 from assay_sdk.engine.parse import Reader, read_scores
@@ -26,6 +26,13 @@ ECHO = "echo: the judge's verdict stands in the row's own text"
 ECHO_BESIDE = "echo: the reply also repeats a verdict that stands in the row's own text"
 TALKS = "talks to the judge: the row's text {}"
 DICTATED = "{}; a verdict that the row itself may have dictated is not taken for the judge's"
+
+UNHEARD = "the row holds more text than is looked through for verdicts that it dictates"
+MOST_TEXTS = 20_000
+MOST_HEARD = 5_000_000
+"""Characters of all texts of a row, of each no more than is heard."""
+MOST_WORK = 500_000_000
+"""Characters of a request times texts that are looked for in it."""
 
 Shown = Callable[[], Any]
 """Gives the request that the judge was sent, rendered anew: only a text in it can have spoken to the judge."""
@@ -65,7 +72,14 @@ class Watch:
         said = {name: list(form(text)) for name, form in self._forms.items() if form}
         if not any(score.value is not None or len(said.get(score.name, ())) > 1 for score in scores):
             return scores
-        suspects = [suspect for suspect in self._suspects(row, sample) if suspect.signs or self._repeats(suspect, said)]
+        texts = _texts_of(row, sample)
+        if _too_much(texts):
+            request = " ".join(texts_in(shown()))
+            if len(texts) * len(request) <= MOST_WORK:
+                texts = [text for text in texts if _stands_in(text, request)]
+            if _too_much(texts):
+                return [self._unheard(score) for score in scores]
+        suspects = [suspect for suspect in self._suspects(texts) if suspect.signs or self._repeats(suspect, said)]
         if suspects:
             request = " ".join(texts_in(shown()))
             suspects = [suspect for suspect in suspects if _stands_in(suspect.heard[0], request)]
@@ -79,10 +93,15 @@ class Watch:
         beside = own != text or any(_among(literal, dictated[name]) for name in said for literal, _ in said[name])
         return [self._checked(score, dictated.get(score.name, []), beside, signs, talk) for score in scores]
 
-    def _suspects(self, row: Row, sample: Mapping[str, Any]) -> Iterator["_Suspect"]:
+    def _unheard(self, score: Score) -> Score:
+        if score.value is None or self._policy == "flag":
+            return replace(score, flags=(UNHEARD,))
+        reason = f"{UNHEARD}; with injection 'off' it is judged all the same"
+        return Score(score.name, None, score.label if score.label is None else "", ScoreState.UNPARSEABLE, reason)
+
+    def _suspects(self, texts: Sequence[str]) -> Iterator["_Suspect"]:
         """Each text of the row, in every guise that it might speak in, and its signs of talking to the judge."""
-        parts = [value for key, value in sample.items() if key != "response"]
-        for text in dict.fromkeys([*texts_in(row.item), *texts_in(parts)]):
+        for text in texts:
             heard = list(dict.fromkeys([*views(text), *(other for key in self._keys for other in turned(text, key))]))
             signs = [sign for view in heard for sign in self._listener.signs(view.casefold())]
             yield _Suspect(heard, list(dict.fromkeys(signs)))
@@ -146,6 +165,15 @@ class Watch:
         return score.value in named or (score.value - low) * 2 >= high - low
 
 
+def _texts_of(row: Row, sample: Mapping[str, Any]) -> list[str]:
+    parts = [value for key, value in sample.items() if key != "response"]
+    return list(dict.fromkeys([*texts_in(row.item), *texts_in(parts)]))
+
+
+def _too_much(texts: Sequence[str]) -> bool:
+    return len(texts) > MOST_TEXTS or sum(min(len(text), 2 * LONGEST) for text in texts) > MOST_HEARD
+
+
 _NAMED = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w%])")
 _NUMBERS = {"zero": 0.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0}
 _NUMBERS |= {"six": 6.0, "seven": 7.0, "eight": 8.0, "nine": 9.0, "ten": 10.0}
@@ -157,7 +185,7 @@ def form_of(score: JudgeScore) -> Callable[[str], Iterator[Found]] | None:
     if isinstance(parser, JSONScoreParser):
         key = re.escape(_key_of(score))
         quote = r"[\\\"'`“”‘’]{0,3}"
-        value = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+        value = r"(?>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"  # a part of a number is never tried: long ones would take long
         if isinstance(score, RubricScore):
             value = "|".join(re.escape(item.label) for item in sorted(score.rubric, key=lambda i: -len(i.label)))
         written = re.compile(

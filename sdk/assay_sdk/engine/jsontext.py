@@ -12,7 +12,16 @@ import orjson
 from assay_sdk.engine.errors import DatasetError
 
 MAX_ITEM_BYTES = 64 * 1024 * 1024
+MAX_ITEM_VALUES = 4_000_000
+"""What an item may hold: small values take a hundred times the memory of their text."""
+ORJSON_DEEPEST = 254
+DEEPEST = 100
+"""How deep an item may be nested: it goes, some levels deeper, into requests, results and pages."""
+MOST_BLANK = 1_000_000
+"""Blank lines in a row."""
 TOO_LONG = f"the item is longer than {MAX_ITEM_BYTES // 2**20} MiB"
+TOO_MANY = f"the item holds more than {MAX_ITEM_VALUES:,} values"
+TOO_DEEP = f"the item is nested deeper than {DEEPEST} levels"
 CHUNK_CHARACTERS = 64 * 1024
 
 # orjson turns an integer beyond 64 bits into a float. Nineteen digits in a row may be one; blanking out the digits and
@@ -25,19 +34,25 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 def read_lines(stream: BinaryIO, name: str, skip: int = 0) -> Iterator[dict[str, Any]]:
     """One object a line. The first `skip` items are passed over without a look at them."""
-    number = 0
+    number = blank = 0
     while line := stream.readline(MAX_ITEM_BYTES + 1):
         number += 1
         if len(line) > MAX_ITEM_BYTES:
             raise DatasetError(TOO_LONG, name=name, line=number)
         line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
         if not line or line.isspace():
+            blank += 1
+            if blank > MOST_BLANK:
+                raise DatasetError(f"there are more than {MOST_BLANK:,} blank lines", name=name, line=number)
             continue
+        blank = 0
         if skip:
             skip -= 1
             continue
         try:
+            _check_values(line)
             value = _exact(line) if _LONG_INTEGER in line.translate(_DIGITS) else _fast(line)
+            check_depth(value, line.count(b"[") + line.count(b"{"))
         except (ValueError, RecursionError) as error:
             raise DatasetError(f"the line is not JSON: {error}", name=name, line=number) from error
         yield _object(value, name, number)
@@ -88,6 +103,36 @@ def _object(value: Any, name: str, line: int | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DatasetError(f"an item has to be a JSON object, not {json.dumps(value)[:40]}", name=name, line=line)
     return value
+
+
+def _check_values(text: str | bytes) -> None:
+    """Raise ValueError for a text whose values would take too much memory."""
+    if len(text) <= MAX_ITEM_VALUES:
+        return
+    if isinstance(text, bytes):
+        values = text.count(b",") + text.count(b"[") + text.count(b"{")
+    else:
+        values = text.count(",") + text.count("[") + text.count("{")
+    if values > MAX_ITEM_VALUES:
+        raise ValueError(TOO_MANY)
+
+
+def check_depth(value: Any, opened: int) -> None:
+    """Raise ValueError for a value that is too deep to go any further; `opened`: how many brackets its text opens."""
+    if opened <= DEEPEST:
+        return
+    wrapped = value
+    for _ in range(ORJSON_DEEPEST - DEEPEST):
+        wrapped = [wrapped]
+    try:
+        orjson.dumps(wrapped)  # far faster than going through it
+    except TypeError:  # or there is an integer beyond 64 bits in it
+        level = [value]
+        for _ in range(DEEPEST):
+            holders = [each for each in level if isinstance(each, dict | list)]
+            level = [part for each in holders for part in (each.values() if isinstance(each, dict) else each)]
+        if any(isinstance(each, dict | list) for each in level):
+            raise ValueError(TOO_DEEP) from None
 
 
 def _float(text: str) -> float | str:
@@ -158,6 +203,10 @@ class _Window:
     def value(self) -> Any:
         while True:
             try:
+                _check_values(self._text)
+            except ValueError as error:
+                raise self.error(str(error)) from None
+            try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except (ValueError, RecursionError) as error:
                 if len(self._text) - self._at > MAX_ITEM_BYTES:
@@ -167,7 +216,9 @@ class _Window:
                     raise self.error(f"this is not JSON: {error}") from error
                 continue
             try:
-                _check_characters(self._text[self._at : end], value)
+                text = self._text[self._at : end]
+                _check_characters(text, value)
+                check_depth(value, text.count("[") + text.count("{"))
             except ValueError as error:
                 raise self.error(str(error)) from error
             self._advance(end)

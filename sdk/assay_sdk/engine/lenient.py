@@ -21,7 +21,7 @@ _CLOSING = {'"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "�
 _SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _WORD = re.compile(r"[^\W\d][\w$.\-]*")
 _SCALAR = re.compile(r"[^,，;}\]｝\n{\[\"“”:：]*?(?=\s{0,20}(?:[,，;}\]｝\n]|//|/\*|#))")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _ENDS_VALUE = re.compile(r"\s*(?:[,，;}\]｝]|//|/\*|#|$)|[ \t]*\n\s*[\"'“]?\w+[\"'”]?\s*[:：}\]]")
 _ENDS_KEY = re.compile(r"\s*[:：=]")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}

@@ -11,11 +11,13 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from assay_sdk.engine.paths import steps_of
+from assay_sdk.engine.patterns import Method, Pattern, TookTooLong
 from assay_sdk.engine.reply import first_choice
-from assay_sdk.engine.scores import JSONScoreParser, JudgeScore, RegexScoreParser
+from assay_sdk.engine.scores import JSONScoreParser, JudgeScore
 
 BEFORE = b' "\t\n:'
 _LITERAL = r'\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+(?:\.\d+)?))'
@@ -96,17 +98,16 @@ def place_of(score: JudgeScore, text: str) -> tuple[int, int] | None:
         pattern = "(?:" + "|".join(re.escape(json.dumps(key)) for key in keys) + ")" + _LITERAL
         match = _last(re.finditer(pattern, text))
         return match.span(1 if match[1] is not None else 2) if match else None
-    match = _match(parser, text)
-    return match.span(1) if match and match.re.groups and match[1] is not None else None
+    wanted = _pattern(parser.pattern, parser.method)
+    try:
+        return wanted.place(text) if wanted.groups else None
+    except TookTooLong:
+        return None
 
 
-def _match(parser: RegexScoreParser, text: str) -> re.Match[str] | None:
-    pattern = re.compile(parser.pattern)
-    if parser.method == "last":
-        return _last(pattern.finditer(text))
-    if parser.method == "search":
-        return pattern.search(text)
-    return pattern.match(text) or pattern.match(text, len(text) - len(text.lstrip()))
+@lru_cache(64)
+def _pattern(pattern: str, method: Method) -> Pattern:
+    return Pattern(pattern, method)
 
 
 def _last(matches: Iterator[re.Match[str]]) -> re.Match[str] | None:

@@ -21,12 +21,12 @@ class LooseRow(dict[str, Any]):
     def _names(self) -> Mapping[str, str]:
         # Not kept: few templates need it, and a row that changes after it was made would be misread.
         names: dict[str, str] = {}
+        again: dict[str, int] = {}  # hostile tables have thousands of columns that come to the same
         for column in self:
             plain = loose = _ODD.sub("_", column.lower())
-            again = 0
             while loose in self or loose in names:
-                again += 1
-                loose = f"{plain}_{again}"
+                again[plain] = again.get(plain, 0) + 1
+                loose = f"{plain}_{again[plain]}"
             if plain != column:
                 names[loose] = column
         return names

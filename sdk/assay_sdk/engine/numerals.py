@@ -14,7 +14,7 @@ MOST_DIGITS = 1000
 LARGEST_EXPONENT = 2000  # a short text must not become a number that fills the memory
 
 _JOINT = r"[.,:'’_\u00a0\u202f]+ | \s?/\s? | [\-–−] | [eE][+\-−]?"
-_NUMERAL = re.compile(rf"(?: (?<![^\W\d_]) \.+ )? \d+ (?: (?:{_JOINT}) \d+ )*", re.VERBOSE)
+_NUMERAL = re.compile(rf"(?: (?<![^\W\d_]) \.{{1,9}} )? \d+ (?: (?:{_JOINT}) \d+ )*", re.VERBOSE)
 _GROUPED = r" | ".join(rf"\d{{1,3}} (?: {mark} \d{{3}} )+" for mark in (",", "['’]", "_", r"[\u00a0\u202f]"))
 _DECIMAL = rf"(?: {_GROUPED} | \d+ )? (?: \.\d+ )?"
 _NUMBER = re.compile(rf"{_DECIMAL} (?: [eE][+\-−]?\d+ )?", re.VERBOSE)

@@ -6,16 +6,23 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from assay_sdk.engine.bleu import ORDERS, bleu, counts_of
+from assay_sdk.engine.errors import TemplateFailure
 from assay_sdk.engine.measured import Measuring, TemplateText, candidate_template, scored, text_template
 from assay_sdk.engine.metric import Corpus, Metric
 from assay_sdk.engine.result import Score
-from assay_sdk.engine.rouge import rouge
+from assay_sdk.engine.rouge import rouge, words_of
 from assay_sdk.engine.scores import RubricScore
 from assay_sdk.engine.template import Context
 
 if TYPE_CHECKING:
     from assay_sdk.engine.run import Lines
     from assay_sdk.engine.scoring import Scorer
+
+
+MOST_CHARACTERS = 1_000_000
+"""Of all texts of a row together."""
+MOST_WORDS = 20_000
+"""Of each of two texts: their longest common subsequence takes time and memory by the product of both."""
 
 
 class BLEUMetric(Metric):
@@ -36,7 +43,11 @@ class BLEUMetric(Metric):
         candidate = candidate_template(self.candidate)
 
         def measure(context: Context) -> list[Score]:
-            counts = counts_of(candidate(context), [reference(context) for reference in references])
+            found, wanted = candidate(context), [reference(context) for reference in references]
+            length = len(found) + sum(map(len, wanted))
+            if length > MOST_CHARACTERS:
+                raise TemplateFailure(f"There are {length:,} characters to compare; BLEU takes {MOST_CHARACTERS:,}")
+            counts = counts_of(found, wanted)
             return [scored("sentence", bleu(counts), counts)]
 
         return Measuring(["sentence"], measure)
@@ -86,7 +97,13 @@ class ROUGEMetric(Metric):
         names = [*self.scales()]
 
         def measure(context: Context) -> list[Score]:
-            values = rouge(reference(context), candidate(context))
+            texts = reference(context), candidate(context)
+            if sum(map(len, texts)) > MOST_CHARACTERS:
+                raise TemplateFailure(f"There are more than {MOST_CHARACTERS:,} characters to compare")
+            wanted, found = map(words_of, texts)
+            if max(len(wanted), len(found)) > MOST_WORDS:
+                raise TemplateFailure(f"There are more than {MOST_WORDS:,} words to compare")
+            values = rouge(wanted, found)
             return [scored(name, value) for name, value in zip(names, values, strict=True)]
 
         return Measuring(names, measure)

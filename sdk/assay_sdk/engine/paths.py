@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 Step = str | int
@@ -10,7 +10,7 @@ Step = str | int
 _STEP = re.compile(r"""\.?([^.\[\]]+) | \[(-?\d+)\] | \['([^']*)'\] | \["([^"]*)"\]""", re.VERBOSE)
 
 
-@cache
+@lru_cache(1000)
 def steps_of(path: str) -> tuple[Step, ...]:
     """The keys and indexes a path names, or () if it is not a path."""
     rest = path.removeprefix("$")

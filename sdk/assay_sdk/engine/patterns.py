@@ -4,37 +4,49 @@ Python's `re` cannot be interrupted, and some patterns take years on some texts.
 hand is surely small runs right here; any other runs in a child process that ends itself when time is up.
 """
 
-import json
-import os
 import re
-import subprocess
-import sys
-import threading
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, Literal
 
-from assay_sdk.engine.pattern_child import all_groups, first_group
+from assay_sdk.engine.bounded_child import CHILD, TookTooLong
+from assay_sdk.engine.bounded_work import Place, all_groups, first_match
+from assay_sdk.engine.worktime import WORK_TIME
 
+__all__ = ["Method", "Pattern", "TookTooLong", "compile_pattern"]
+
+LONGEST_PATTERN = 2_000
+MOST_SETS = 20
+"""Sets `[…]` in a pattern that ignores case: a large one takes 8 ms to compile."""
 # An honest verdict is near one of the ends of a reply.
 SEARCHED_CHARACTERS = 100_000
-SECONDS = 1.0
 CHEAP_STEPS = 5e6
 MANY = 32  # a repeat of up to so many times is a factor; of more, a loop over the text
+
+_IGNORES_CASE = re.compile(r"\(\?[a-zA-Z]*i")
 
 Method = Literal["match", "search", "last"]
 
 
-class TookTooLong(Exception):
-    """The pattern did not come to an end on this text."""
+def compile_pattern(pattern: str) -> "re.Pattern[str]":
+    """The pattern, compiled. Raises ValueError, which says why it cannot be."""
+    if len(pattern) > LONGEST_PATTERN:
+        raise ValueError(f"it is longer than {LONGEST_PATTERN:,} characters")
+    if _IGNORES_CASE.search(pattern) and pattern.count("[") > MOST_SETS:
+        raise ValueError(f"it ignores case and has more than {MOST_SETS} sets")
+    if WORK_TIME.over():
+        raise ValueError("there are too many patterns and templates")
+    try:
+        return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(str(error)) from None
 
 
 class Pattern:
-    """A compiled pattern with its way of being looked for. Raises re.error for one that does not compile."""
+    """A compiled pattern with its way of being looked for. Raises ValueError for one that does not compile."""
 
     def __init__(self, pattern: str, method: Method) -> None:
-        self._compiled = re.compile(pattern)
+        self._compiled = compile_pattern(pattern)
         self._method = method
         self._loops, self._factor = _cost(pattern)
         self.groups = self._compiled.groups
@@ -44,13 +56,26 @@ class Pattern:
 
         Raises TookTooLong after about a second.
         """
-        texts = self._searched(text)
+        found = self._first(text)
+        return None if found is None else found[1]
+
+    def place(self, text: str) -> tuple[int, int] | None:
+        """Where in the text that group stands, under the same conditions."""
+        found = self._first(text)
+        if found is None or found[1] is None:
+            return None
+        number, _, start, end = found
+        before = self._searched(text)[number][0]
+        return before + start, before + end
+
+    def _first(self, text: str) -> Place | None:
+        texts = [piece for _, piece in self._searched(text)]
         length = max(map(len, texts), default=0)
         loops = self._loops if self._method == "match" else self._loops + 1
-        if self._factor * float(max(length, 2)) ** min(loops, 50) <= CHEAP_STEPS:
-            return first_group(self._compiled, self._method, texts)
-        group: str | None = _CHILD.asked(self._compiled.pattern, self._method, texts)
-        return group
+        if self._cheap(length, loops):
+            return first_match(self._compiled, self._method, texts)
+        found = CHILD.asked(pattern=self._compiled.pattern, method=self._method, texts=texts)
+        return None if found is None else (found[0], found[1], found[2], found[3])
 
     def all(self, text: str) -> list[tuple[str | None, int, int, int]]:
         """(first group, its start, start of the match, its end) of every match near the text's beginning.
@@ -58,23 +83,30 @@ class Pattern:
         Raises TookTooLong after about a second.
         """
         head = text[:SEARCHED_CHARACTERS]
-        if self._factor * float(max(len(head), 2)) ** min(self._loops + 1, 50) <= CHEAP_STEPS:
-            return all_groups(self._compiled, [head])
-        return [(group, *places) for group, *places in _CHILD.asked(self._compiled.pattern, "all", [head])]
+        if self._cheap(len(head), self._loops + 1):
+            return all_groups(self._compiled, head)
+        found = CHILD.asked(pattern=self._compiled.pattern, method="all", texts=[head])
+        return [(group, *places) for group, *places in found]
 
-    def _searched(self, text: str) -> list[str]:
-        """The texts in which to look, one after the other until there is a match."""
-        head, tail = text[:SEARCHED_CHARACTERS], text[-SEARCHED_CHARACTERS:]
+    def _cheap(self, length: int, loops: float) -> bool:
+        steps: float = self._factor * float(max(length, 2)) ** min(loops, 50)
+        return steps <= CHEAP_STEPS
+
+    def _searched(self, text: str) -> list[tuple[int, str]]:
+        """The parts of the text in which to look, one after the other until there is a match, and where they begin."""
+        late = max(0, len(text) - SEARCHED_CHARACTERS)
+        head, tail = (0, text[:SEARCHED_CHARACTERS]), (late, text[late:])
         match self._method:
             case "match":  # the line break that models like to begin with is no reason to miss what follows it
-                return [head] if head == head.lstrip() else [head, head.lstrip()]
+                stripped = head[1].lstrip()
+                return [head] if head[1] == stripped else [head, (len(head[1]) - len(stripped), stripped)]
             case "search":
-                return [head] if head == tail else [head, tail]
+                return [head, tail] if late else [head]
             case _:
                 return [tail]
 
 
-@cache
+@lru_cache(1000)
 def _cost(pattern: str) -> tuple[float, float]:
     """(loops, factor): matching a text of n characters takes at most about factor · n^loops steps."""
     try:
@@ -112,42 +144,3 @@ def _cost_of(parsed: Sequence[tuple[Any, Any]]) -> tuple[float, float]:
             within = (50.0, 1.0)
         loops, factor = min(loops + within[0], 50.0), min(factor * within[1], 1e9)
     return loops, factor
-
-
-class _Child:
-    """One process that matches for all others, begun when first needed and again after it had to be given up."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
-
-    def asked(self, pattern: str, method: str, texts: list[str]) -> Any:
-        task = {"pattern": pattern, "method": method, "texts": texts, "seconds": SECONDS}
-        with self._lock:
-            process = self._running()
-            assert process.stdin and process.stdout
-            try:
-                process.stdin.write(json.dumps(task).encode() + b"\n")
-                process.stdin.flush()
-                answer = process.stdout.readline()
-            except BrokenPipeError:
-                answer = b""
-            if not answer:
-                self._process = None
-                process.stdin.close()
-                process.stdout.close()
-                process.wait()
-                raise TookTooLong(f"more than {SECONDS:g} s")
-        return json.loads(answer)
-
-    def _running(self) -> "subprocess.Popen[bytes]":
-        if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
-            script = str(Path(__file__).with_name("pattern_child.py"))
-            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self._process = subprocess.Popen([sys.executable, "-I", "-S", script], **pipes)
-            self._owner = os.getpid()
-        return self._process
-
-
-_CHILD = _Child()

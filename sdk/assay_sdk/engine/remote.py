@@ -16,6 +16,7 @@ from assay_sdk.engine.jsonpath import compile_path
 from assay_sdk.engine.measured import TemplateFields, context_of, scored, unread
 from assay_sdk.engine.metric import Metric
 from assay_sdk.engine.model import Address, SecretRef
+from assay_sdk.engine.reply import any_json
 from assay_sdk.engine.result import Call, Calls, Failure, Row, Score, ScoreState
 from assay_sdk.engine.scores import JSONScoreParser, RemoteScore, RubricScore
 from assay_sdk.engine.template import Template, compile_template
@@ -143,7 +144,7 @@ class Remote:
         if outcome.status >= 300:
             return self._refused(outcome, reply)
         try:
-            return json.loads(reply)
+            return any_json(reply)
         except (ValueError, RecursionError):
             text = f"The {self._delivery.endpoint.name} answered with something that is no JSON: {excerpt(reply)}"
             return Failure(ScoreState.UNPARSEABLE, text, hopeless=True, cause="no JSON")

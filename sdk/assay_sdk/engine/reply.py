@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from assay_sdk.engine.model import Reasoning
+from assay_sdk.engine.sound import DEEPEST, sound
 
 OPEN, CLOSE = "<think>", "</think>"
 
@@ -14,13 +15,27 @@ OPEN, CLOSE = "<think>", "</think>"
 def decoded(body: bytes) -> dict[str, Any] | None:
     """The reply as an object, or None if it is none."""
     try:
+        value = any_json(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def any_json(body: bytes) -> Any:
+    """The JSON in a reply, so that it can be stored. Raises ValueError and RecursionError for what is none."""
+    try:
         value = orjson.loads(body)
     except ValueError:
-        try:
-            value = json.loads(body)  # NaN among log probabilities, for one
-        except (ValueError, RecursionError):
-            return None
-    return value if isinstance(value, dict) else None
+        value = json.loads(body, parse_int=_whole)  # NaN among log probabilities, for one, or half a character
+    else:
+        if body.count(b"[") + body.count(b"{") <= DEEPEST:
+            return value
+    return sound(value)
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number as orjson has it: what has more than 64 bits is a float."""
+    return int(digits) if len(digits) < 19 else float(digits)
 
 
 def first_choice(response: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,9 +20,8 @@ _UNSPACED = re.compile(
 )
 
 
-def rouge(reference: str, candidate: str) -> list[float]:
-    """ROUGE-1, -2, -3 and -L, each 0 to 1."""
-    wanted, found = words_of(reference), words_of(candidate)
+def rouge(wanted: Sequence[str], found: Sequence[str]) -> list[float]:
+    """ROUGE-1, -2, -3 and -L of words beside those of a reference, each 0 to 1."""
     scores = []
     for n in (1, 2, 3):
         there, right = ngrams(wanted, n), ngrams(found, n)

@@ -1,12 +1,12 @@
 """The scores a judge gives, and how each is read from its reply, as they travel on the wire."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from assay_sdk.engine.model import Spec
 from assay_sdk.engine.paths import find, steps_of
+from assay_sdk.engine.patterns import compile_pattern
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Number = int | Finite
@@ -30,8 +30,8 @@ class RegexScoreParser(Spec):
     @classmethod
     def _compiles(cls, pattern: str) -> str:
         try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
+            compile_pattern(pattern)
+        except ValueError as error:
             raise ValueError(f"the pattern does not compile: {error}") from error
         return pattern
 

@@ -12,6 +12,9 @@ KNOWN = (*READABLE, ".orc")  # refused when it is read, rather than left out in 
 
 _TOKENS = re.compile(r"\*\*/|\*\*|\*|\?|\[[!^]?\]?[^\]]*\]|.", re.DOTALL)
 
+LONGEST = 4096
+"""Characters of a pattern; a longer one fits nothing."""
+
 Accepts = Callable[[str], bool]
 
 
@@ -34,63 +37,92 @@ def select(paths: Iterable[str], fragment: str | None) -> list[str]:
 
 
 def _pattern(pattern: str) -> Accepts:
-    """Follows all ways to match at once: time in proportion to both lengths, whatever the pattern."""
-    # A step takes a character and moves on, or (`stays`) takes any number of them. `**/` is two steps: whether there
-    # are folders at all, and then what is inside them up to a slash.
-    steps: list[tuple[str, Accepts]] = []
-    for token in _TOKENS.findall(pattern):
-        if token == "**/":
-            steps += [("folders", _nothing), ("inside", _anything)]
-        elif token == "**":
-            steps.append(("stays", _anything))
-        elif token == "*":
-            steps.append(("stays", _within))
-        else:
-            steps.append(("one", _within if token == "?" else _class(token) if len(token) > 1 else token.__eq__))
-    end = len(steps)
-
-    def reach(states: set[int]) -> set[int]:
-        open_ = list(states)
-        while open_:
-            at = open_.pop()
-            kind = steps[at][0] if at < end else ""
-            onward = {"stays": (at + 1,), "folders": (at + 1, at + 2)}.get(kind, ())
-            for state in onward:
-                if state not in states:
-                    states.add(state)
-                    open_.append(state)
-        return states
-
-    start = reach({0})
+    """Follows all ways to match at once, each a bit of a number, so that no pattern takes long."""
+    steps = _Steps(pattern)
 
     def fits(path: str) -> bool:
-        states = start
+        states = steps.reach(1)
         for character in path:
-            after: set[int] = set()
-            for at in states:
-                if at < end and steps[at][1](character):
-                    kind = steps[at][0]
-                    after.add(at + 1 if kind == "one" else at)
-                    if kind == "inside" and character == "/":
-                        after.add(at + 1)
-            states = reach(after)
+            states = steps.after(states, character)
             if not states:
                 return False
-        return end in states
+        return bool(states & steps.end)
 
-    return fits
+    return fits if len(pattern) <= LONGEST else _nothing
 
 
-def _nothing(character: str) -> bool:
+class _Steps:
+    """What a pattern asks for, one bit each: to take a character and move on, or to take any number of them.
+
+    `**/` is two: whether there are folders at all, and then what is inside them up to a slash.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self.ones: dict[str, int] = {}
+        """By character."""
+        self.classes: dict[str, tuple[Accepts, int]] = {}
+        self.any_one = self.within = self.anything = self.folders = self.inside = 0
+        self.end = 1
+        before = ""
+        for token in _TOKENS.findall(pattern):
+            if token.startswith("**") and token == before:
+                continue  # once says the same
+            before = token
+            self._add(token)
+        self.seen: dict[str, tuple[int, int]] = {}
+
+    def _add(self, token: str) -> None:
+        bit = self.end
+        self.end <<= 1
+        if token == "**/":
+            self.folders |= bit
+            self.inside |= self.end
+            self.end <<= 1
+        elif token == "**":
+            self.anything |= bit
+        elif token == "*":
+            self.within |= bit
+        elif token == "?":
+            self.any_one |= bit
+        elif len(token) > 1:
+            accepts, bits = self.classes.get(token) or (_class(token), 0)
+            self.classes[token] = accepts, bits | bit
+        else:
+            self.ones[token] = self.ones.get(token, 0) | bit
+
+    def reach(self, states: int) -> int:
+        """Return the states with those that are reached from them without a character."""
+        while True:
+            more = states | (states & (self.within | self.anything)) << 1
+            more |= (states & self.folders) << 1 | (states & self.folders) << 2
+            if more == states:
+                return states
+            states = more
+
+    def after(self, states: int, character: str) -> int:
+        """Return the states that a character leads to."""
+        known = self.seen.get(character)
+        if known is None:
+            known = self.seen[character] = self._takers(character)
+        moving, staying = known
+        after = (states & moving) << 1 | states & staying
+        if character == "/":
+            after |= (states & self.inside) << 1
+        return self.reach(after)
+
+    def _takers(self, character: str) -> tuple[int, int]:
+        """Return which steps take a character and move on, and which take it and stay."""
+        moving = self.ones.get(character, 0)
+        for accepts, bits in self.classes.values():
+            if accepts(character):
+                moving |= bits
+        if character == "/":
+            return moving, self.anything | self.inside
+        return moving | self.any_one, self.anything | self.inside | self.within
+
+
+def _nothing(text: str) -> bool:
     return False
-
-
-def _anything(character: str) -> bool:
-    return True
-
-
-def _within(character: str) -> bool:
-    return character != "/"
 
 
 def _class(token: str) -> Accepts:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NAMES = "function_name_accuracy"
 ARGUMENTS = "function_name_and_args_accuracy"
 
+MOST_CALLS = 1_000
+
 ToolCall = tuple[str, Any]
 """A function's name and its arguments."""
 
@@ -44,6 +46,8 @@ class ToolCallingMetric(Metric):
         def measure(context: Context) -> list[Score]:
             listed = reference(context)
             wanted, made = _wanted(as_list(listed) if self.lenient else listed), _made(context)
+            if max(len(wanted), len(made)) > MOST_CALLS:
+                raise TemplateFailure(f"There are more than {MOST_CALLS:,} tool calls to compare")
             if self.lenient:
                 wanted, made = _undotted(wanted), _undotted(made)
             names = float(Counter(name for name, _ in wanted) == Counter(name for name, _ in made))

@@ -2,8 +2,12 @@
 
 http:// goes over asyncio's own sockets, all else through a library: pyreqwest where it is installed, httpx otherwise.
 `benchmarks/results.md` says why.
+
+A transport may be given a guard, which says of each address whether it may be connected to (`transport_guard.py`).
 """
 
+import errno
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from assay_sdk.engine.errors import TransportFailure
+from assay_sdk.engine.transport_guard import Guard
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 CONNECT_SECONDS = 15.0
@@ -27,7 +32,10 @@ class HTTPReply:
 
 
 class Transport(Protocol):
-    """Posts bytes. Raises TransportFailure when no HTTP reply comes back within `timeout` seconds."""
+    """Posts bytes. Raises TransportFailure when no HTTP reply comes back within `timeout` seconds.
+
+    One that has a guard raises what the guard raises against a host.
+    """
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes, timeout: float) -> HTTPReply: ...
 
@@ -39,26 +47,36 @@ class OpenTransport(Transport, Protocol):
         """Close what is idle. Nobody posts any more after this."""
 
 
-def open_transport() -> OpenTransport:
+def open_transport(*, guard: Guard | None = None) -> OpenTransport:
     """The best transport that this machine has, for one run. All go through the proxies that the environment names."""
     try:
         from assay_sdk.engine.transport_asyncio import AsyncioTransport
 
-        return AsyncioTransport()
+        return AsyncioTransport(guard=guard)
     except ImportError:
-        return library_transport()
+        return library_transport(guard=guard)
 
 
-def library_transport(*, max_reply_bytes: int = MAX_REPLY_BYTES) -> OpenTransport:
+def library_transport(*, max_reply_bytes: int = MAX_REPLY_BYTES, guard: Guard | None = None) -> OpenTransport:
     """A transport that speaks all there is to speak, https and proxies among it."""
     try:
         from assay_sdk.engine.transport_pyreqwest import PyreqwestTransport
 
-        return PyreqwestTransport(max_reply_bytes=max_reply_bytes)
+        return PyreqwestTransport(max_reply_bytes=max_reply_bytes, guard=guard)
     except (ImportError, OSError):  # not installed, or no certificates on this machine: httpx brings some
         from assay_sdk.engine.transport_httpx import HttpxTransport
 
-        return HttpxTransport(max_reply_bytes=max_reply_bytes)
+        return HttpxTransport(max_reply_bytes=max_reply_bytes, guard=guard)
+
+
+def not_connected(url: str, error: OSError | UnicodeError) -> TransportFailure:
+    """What an error of this machine's sockets or of its name server means to people."""
+    if isinstance(error, socket.gaierror):
+        return unresolved(url, again=error.errno == socket.EAI_AGAIN)
+    if isinstance(error, UnicodeError):
+        return unsendable(url)
+    # TimeoutError is an OSError too. Of several addresses only the text says what each had.
+    return unconnected(url, refused=f"[Errno {errno.ECONNREFUSED}]" in str(error))
 
 
 def unresolved(url: str, *, again: bool) -> TransportFailure:

@@ -5,9 +5,7 @@ this one does not speak (https, proxies, credentials in the address) another tra
 """
 
 import asyncio
-import errno
 import re
-import socket
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -25,13 +23,12 @@ from assay_sdk.engine.transport import (
     broken,
     late,
     library_transport,
+    not_connected,
     too_long,
-    unconnected,
-    unresolved,
     unsendable,
 )
+from assay_sdk.engine.transport_guard import EYEBALLS_SECONDS, Guard, connected, permitted
 
-EYEBALLS_SECONDS = 0.25
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(r"[\t -~]*")
 SAFE = "/%:=&~+!$,;'@()*[]"
@@ -53,9 +50,11 @@ class AsyncioTransport:
         self,
         *,
         max_reply_bytes: int = MAX_REPLY_BYTES,
+        guard: Guard | None = None,
         beside: Callable[..., OpenTransport] = library_transport,
     ) -> None:
         self._max_reply_bytes = max_reply_bytes
+        self._guard = guard
         self._beside = beside
         self._other: OpenTransport | None = None
         self._proxied = bool({"http", "all"} & getproxies().keys())
@@ -66,7 +65,7 @@ class AsyncioTransport:
         address = None if self._proxied else _address(url)
         if address is None:
             if self._other is None:
-                self._other = self._beside(max_reply_bytes=self._max_reply_bytes)
+                self._other = self._beside(max_reply_bytes=self._max_reply_bytes, guard=self._guard)
             return await self._other.post(url, headers=headers, body=body, timeout=timeout)
         request = _request(url, address, headers, body)
         try:
@@ -107,26 +106,26 @@ class AsyncioTransport:
         opening = asyncio.create_task(self._open(address))
         try:
             return await asyncio.shield(opening)
-        except socket.gaierror as error:
-            raise unresolved(url, again=error.errno == socket.EAI_AGAIN) from None
-        except OSError as error:  # TimeoutError is one. Of several addresses only the text says what each had.
-            raise unconnected(url, refused=f"[Errno {errno.ECONNREFUSED}]" in str(error)) from None
-        except UnicodeError:
-            raise unsendable(url) from None
+        except (OSError, UnicodeError) as error:
+            raise not_connected(url, error) from None
         except asyncio.CancelledError:
             # asyncio loses a socket when it is cancelled between two addresses: let it end, and close what it brings.
             opening.add_done_callback(_close_unwanted)
             raise
 
     async def _open(self, address: Address) -> Connection:
-        open_one = asyncio.get_running_loop().create_connection
+        host, port, _ = address
+        loop = asyncio.get_running_loop()
+
+        def made() -> Connection:
+            return Connection(self._max_reply_bytes)
+
         async with asyncio.timeout(CONNECT_SECONDS):
-            _, connection = await open_one(
-                lambda: Connection(self._max_reply_bytes),
-                address.host,
-                address.port,
-                happy_eyeballs_delay=EYEBALLS_SECONDS,
-            )
+            if self._guard is None:
+                _, connection = await loop.create_connection(made, host, port, happy_eyeballs_delay=EYEBALLS_SECONDS)
+            else:
+                addresses = await permitted(host, port, self._guard)
+                _, connection = await loop.create_connection(made, sock=await connected(addresses, port))
         return connection
 
     def _kept(self, address: Address) -> Connection | None:

@@ -57,6 +57,7 @@ _WRAPPERS = frozenset(
 _NAMES = ("name", "criterion", "criteria", "metric", "dimension", "key", "id", "aspect")
 _FIGURES = ("score", "value", "rating", "grade", "label")
 DEEPEST_WRAPPING = 3
+LONGEST_PLACEHOLDER = 100
 
 
 class Reply:
@@ -173,7 +174,7 @@ def _entry(value: dict[str, Any], path: str) -> Any:
 
 
 def _is_placeholder(value: Any) -> bool:
-    return isinstance(value, str) and bool(_PLACEHOLDER.fullmatch(value.strip()))
+    return isinstance(value, str) and len(value) <= LONGEST_PLACEHOLDER and bool(_PLACEHOLDER.fullmatch(value.strip()))
 
 
 def _on_lines(text: str, path: str) -> Iterator[str]:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,9 +16,8 @@ WEB = f"{HF}/datasets/ns/data"
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformProcess]:
-    with PlatformProcess(tmp_path_factory.mktemp("hub") / "data", workers=0) as running:
-        yield running
+def platform(shared_platform: PlatformProcess) -> PlatformProcess:
+    return shared_platform
 
 
 class HubClient:

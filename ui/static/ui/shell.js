@@ -41,12 +41,28 @@ document.addEventListener("htmx:afterSettle", (event) => refresh(event.target.pa
 
 // Small manners that many pages share.
 document.addEventListener("click", async (event) => {
+  const menu = document.querySelector(".user-menu[open]");
+  if (menu && !menu.contains(event.target)) menu.open = false;
   const copy = event.target.closest("[data-copy]");
   if (copy) {
-    await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
+    const source = document.getElementById(copy.dataset.copy);
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(source.textContent);
+    } else {
+      // Browsers give pages that came without TLS no clipboard; what is selected can be copied all the same.
+      getSelection().selectAllChildren(source);
+      document.execCommand("copy");
+    }
     const before = copy.textContent;
     copy.textContent = "Copied";
     setTimeout(() => (copy.textContent = before), 1500);
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".user-menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
   }
 });
 document.addEventListener("change", (event) => {

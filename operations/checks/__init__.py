@@ -1,0 +1,1 @@
+"""What `manage.py doctor` looks at: a function a check, a module a part of the platform."""
