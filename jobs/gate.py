@@ -21,6 +21,7 @@ from assay.jobs.governor_headers import windows_of
 from assay.jobs.governor_learning import Learned, Seen
 from assay.jobs.governor_member import Membership
 from assay.jobs.governor_stores import store
+from assay.jobs.leases import Hold
 from assay.jobs.ledger import Ledger, Line, terms_of, tokens_of
 from assay.jobs.models import Job, Terms
 from assay.jobs.terms import limits_of
@@ -77,11 +78,13 @@ class ShardGates:
     ledger: Ledger
     keys: Mapping[str, str]
     """Which secret each reference stands for, by its id."""
+    hold: Hold = field(default_factory=Hold)
+    """No call goes out for a shard that may be somebody else's by now."""
     made: list["ShardGate"] = field(default_factory=list)
 
     def __call__(self, endpoint: Endpoint) -> Gate:
         key = self.keys.get(endpoint.secret or "", endpoint.secret or "")
-        gate = ShardGate(endpoint, self.job.uid, key, self.ledger, Membership(store()))
+        gate = ShardGate(endpoint, self.job.uid, key, self.ledger, self.hold, Membership(store()))
         self.made.append(gate)
         return gate
 
@@ -103,6 +106,7 @@ class ShardGate:
     job: str
     key: str
     ledger: Ledger
+    hold: Hold
     membership: Membership
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     _grant: Grant | None = None
@@ -136,6 +140,7 @@ class ShardGate:
         else:
             self._flying += 1
         try:
+            await self.hold.wait(waiting)
             await self.ledger.budget.wait(waiting)
         except BaseException:
             self._flying -= 1

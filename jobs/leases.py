@@ -1,11 +1,13 @@
 """Who works on what. A claim is a conditional update with a lease and a token; a lease that nobody renews runs out."""
 
+import math
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection, transaction
@@ -15,9 +17,13 @@ from django.utils import timezone
 from assay.jobs.models import Job, Shard, ShardState, State
 from assay.jobs.states import move
 from assay.platform import metrics
+from assay_sdk.engine.pace import Waiting
 
 LEASE = timedelta(seconds=6)
 RENEW_SECONDS = 2.0
+CERTAIN_SECONDS = LEASE.total_seconds() - 1.0
+"""So long after a renewal began nobody else can have the shard, even where clocks differ by a little."""
+LOOK_AGAIN_SECONDS = 0.05
 
 SHARDS_AT_ONCE = 4
 """Of one job; its parallelism is shared between them."""
@@ -35,6 +41,23 @@ class Exhausted(Exception):
 
 class LeaseLost(Exception):
     """Another worker has taken the shard over, or the job is gone: nothing more may be written for it."""
+
+
+@dataclass
+class Hold:
+    """Until when a run may take its shard for its own without asking: one that stood still may have lost it."""
+
+    until: float = math.inf
+    """By the monotonic clock."""
+
+    def renewed(self, began: float) -> None:
+        """Take in that a renewal succeeded, and when it began."""
+        self.until = began + CERTAIN_SECONDS
+
+    async def wait(self, waiting: Waiting) -> None:
+        """Return while the shard is certainly ours. One that is lost ends the run, and with it the wait."""
+        while time.monotonic() >= self.until:
+            await waiting.sleep(LOOK_AGAIN_SECONDS)
 
 
 def worker_name() -> str:

@@ -19,7 +19,7 @@ from assay.jobs import bulk, logs, watch
 from assay.jobs import ledger as ledgers
 from assay.jobs import replies as kept
 from assay.jobs.gate import ShardGates
-from assay.jobs.leases import LeaseLost, renew_shard, share_of
+from assay.jobs.leases import Hold, LeaseLost, renew_shard, share_of
 from assay.jobs.ledger import Amounts, Ledger, Line, all_terms
 from assay.jobs.models import Job, Reply, RowBatch, RowScore, Shard, State
 from assay.jobs.patience import patiently
@@ -98,6 +98,7 @@ class ShardRun:
     waits_for: str | None = None
     """Why the run waits, in the engine's words; None while it goes on."""
     gates: ShardGates | None = None
+    hold: Hold = field(default_factory=Hold)
     terms_read: float = 0.0
     told: tuple[str | None, float] = (None, 0.0)
     """What the job was last told of that, and when."""
@@ -116,8 +117,8 @@ class ShardRun:
         self.forms = FormState.from_wire(job.forms)
         self.ledger = Ledger(await loop.run_in_executor(reader, all_terms))
         self.replies = ShardReplies(job, reader, self.ledger)
-        self.gates = ShardGates(job, self.ledger, self.setup.secret_ids)
-        first = await loop.run_in_executor(reader, self._directive)
+        self.gates = ShardGates(job, self.ledger, self.setup.secret_ids, self.hold)
+        first = await loop.run_in_executor(reader, self._store, self._take())
         self.parallelism = Parallelism(first.parallelism)
         self._follow(first)
         config = self.setup.part.config(first.parallelism, asks_target=self.setup.target is not None)
@@ -252,6 +253,7 @@ class ShardRun:
 
     def _store_once(self, window: Window, again: bool) -> Directive:
         job = self.shard.job
+        began = time.monotonic()
         with transaction.atomic():
             news = bool(window.rows or window.replies)
             renew_shard(self.shard, fruitful=news)
@@ -262,7 +264,9 @@ class ShardRun:
                 Job.objects.filter(pk=job.pk).update(forms=forms)
                 self.saved_forms = dict(forms)
             self._tell_waiting()
-            return self._directive()
+            directive = self._directive()
+        self.hold.renewed(began)
+        return directive
 
     def _landed(self, window: Window) -> bool:
         """Return whether an earlier attempt succeeded whose outcome was never learned."""
