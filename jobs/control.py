@@ -105,12 +105,13 @@ def settle(job: Job) -> None:
         return
     if Shard.objects.filter(job=job, state=ShardState.RUNNING).exists():
         return
-    if job.state == State.CANCELLING:
-        moved = move(job, State.CANCELLED, message="Cancelled")
-    else:
-        moved = move(job, State.PAUSED, message=_paused(job))
-    if moved:
-        logs.write(job, f"Job {job.state}.")
+    with transaction.atomic():
+        if job.state == State.CANCELLING:
+            moved = move(job, State.CANCELLED, message="Cancelled")
+        else:
+            moved = move(job, State.PAUSED, message=_paused(job))
+        if moved:
+            logs.write(job, f"Job {job.state}.")
 
 
 def _paused(job: Job) -> str:

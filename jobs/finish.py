@@ -20,8 +20,9 @@ def all_shards_done(job: Job) -> bool:
 
 def fail(job: Job, message: str) -> None:
     """End the job in ``error`` with a message that says what to fix; its row scores stay."""
-    if move(job, State.ERROR, error=message, message=message):
-        logs.write(job, f"Failed: {message}")
+    with transaction.atomic():  # whoever sees the end finds its line
+        if move(job, State.ERROR, error=message, message=message):
+            logs.write(job, f"Failed: {message}")
 
 
 def finish(job: Job) -> None:
