@@ -1,6 +1,7 @@
 """A run's way to an endpoint through the governor: real sockets, the engine, and a store in files."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from assay.jobs import gate
 from assay.jobs.gate import ShardGates
 from assay.jobs.governor_stores import FileStore, Step, T
+from assay.jobs.leases import Hold
 from assay.jobs.ledger import Ledger, Line
 from assay.jobs.models import Job, Terms
 from assay_sdk.engine.gate import Gates, open_gates
@@ -108,6 +110,30 @@ def test_calls_in_flight_are_bounded_over_two_jobs() -> None:
             return sum(scored), judge.most_in_flight
 
     assert asyncio.run(test()) == (40, 3)
+
+
+def test_a_run_that_stood_still_calls_nobody_before_it_knows_that_its_rows_are_still_its_own() -> None:
+    hold = Hold()
+
+    async def test() -> tuple[int, int]:
+        async with serving(answer) as judge:
+            judging = asyncio.create_task(run(ShardGates(Job(), ledger(judge), {}, hold), judge, 30))
+            while len(judge.asked) < 12 or judge.in_flight:
+                await asyncio.sleep(0.01)
+            assert not judging.done()
+            while_lapsed = len(judge.asked)
+            hold.renewed(time.monotonic())
+            return while_lapsed, await judging
+
+    async def answer(asked: Asked) -> Said:
+        if "question 11" in asked.text:
+            hold.until = 0.0  # so it is when the process wakes up
+        await asyncio.sleep(0.01)
+        return completion(THREE)
+
+    while_lapsed, scored = asyncio.run(test())
+    assert 12 <= while_lapsed <= 12 + 8, "those in flight, and no others"
+    assert scored == 30
 
 
 def test_a_job_says_what_it_waits_for() -> None:
