@@ -25,6 +25,9 @@ from django.http import Http404
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from assay_sdk.engine.errors import EngineError
+from assay_sdk.engine.worktime import WORK_TIME
+
 logger = logging.getLogger(__name__)
 
 
@@ -112,6 +115,9 @@ def envelope(error: Exception, context: dict[str, Any]) -> Response:
             return Response({"detail": "The request body is larger than this server takes."}, status=413)
         case SuspiciousOperation():  # a thousand parameters, for one
             return Response({"detail": "The request has too many parameters, or is otherwise malformed."}, status=400)
+        case EngineError() | ValueError() if WORK_TIME.over():
+            detail = "The templates, patterns and paths of the request take too long together."
+            return Response({"detail": detail}, status=422)
         case OperationalError() | InterfaceError():
             busy = "locked" in str(error)
             if not busy:

@@ -16,5 +16,8 @@ def base58(number: int) -> str:
 
 
 def new_id(kind: str) -> str:
-    """Return ``<kind>-<a random 128-bit number in base58>``, such as ``workspace-8uxh4nxywEJyV5J1p2WraB``."""
-    return f"{kind}-{base58(uuid.uuid4().int)}"
+    """Return ``<kind>-<a random 128-bit number in base58>``, such as ``workspace-8uxh4nxywEJyV5J1p2WraB``.
+
+    The number has 22 digits always: clients that expect about as many never meet a short one.
+    """
+    return f"{kind}-{base58(uuid.uuid4().int).rjust(22, ALPHABET[0])}"

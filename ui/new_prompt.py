@@ -93,8 +93,11 @@ def _rendered(form: JudgeForm, index: int, item: dict[str, Any]) -> Rendered:
         return Rendered([], {"": Trouble(f"{where}: {found['msg']}")}, default)
     row = Row(index, item)
     sample = stored_sample(row)
-    # Asked for nothing but its prompt, a judge calls nobody.
-    prompt = Judge(metric, None, online=False).prompt(row, sample)  # type: ignore[arg-type]
+    try:
+        # Asked for nothing but its prompt, a judge calls nobody.
+        prompt = Judge(metric, None, online=False).prompt(row, sample)  # type: ignore[arg-type]
+    except TemplateFailure as error:  # the time was used up since its parts were looked at
+        return Rendered([], {"": Trouble(str(error))}, default)
     if isinstance(prompt, Failure):
         scores = {score.name: score.model_dump(exclude={"parser"}) for score in metric.scores}
         context = {**item, **sample, "item": item, "sample": sample, "scores": scores}

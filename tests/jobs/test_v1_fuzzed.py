@@ -3,6 +3,7 @@
 import copy
 import json
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -115,3 +116,18 @@ class Fuzzed(TestCase):
         client = APIClient(HTTP_HOST="localhost", raise_request_exception=False)
         reply = client.post("/v1/evaluation/live", json.dumps(changed), content_type="application/json")
         assert reply.status_code in {200, 400, 404, 422}, (reply.status_code, reply.content)
+
+
+class OutOfTime(TestCase):
+    def test_time_that_is_used_up_at_any_moment_is_a_clear_refusal(self) -> None:
+        """Wherever the limit strikes: as the request is read, as it is made ready, or as its rows are scored."""
+        client = APIClient(HTTP_HOST="localhost", raise_request_exception=False)
+        tasks = {name: {"type": "data", "metrics": {"m": METRICS["text"]}} for name in ("one", "two", "three")}
+        body = json.dumps({**GIVEN, "config": {"type": "custom", "tasks": tasks}})
+        statuses = set()
+        for moment in [*range(60), 2000]:
+            with patch("assay.platform.api.WORK_SECONDS", moment / 2000):
+                reply = client.post("/v1/evaluation/live", body, content_type="application/json")
+            assert reply.status_code in {200, 422}, (moment, reply.content)
+            statuses.add(reply.status_code)
+        assert statuses == {200, 422}

@@ -267,6 +267,17 @@ def test_slow_template_holds_a_thread_no_longer_than_it_may(monkeypatch: pytest.
         assert all(each.troubles for each in shown)
 
 
+def test_time_that_is_used_up_at_any_moment_shows_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    form = plain(user="{{ item.x }}" * 50, system="{{ item.y }}")
+    found = set()
+    for moment in [*range(60), 4000]:
+        monkeypatch.setattr("assay.ui.new_prompt.LIVE_SECONDS", moment / 2000)
+        shown = all_rendered(form, [(number, {"x": 1, "y": 2}) for number in range(3)])
+        assert all(each.troubles or each.messages for each in shown)
+        found |= {bool(each.troubles) for each in shown}
+    assert found == {True, False}
+
+
 @pytest.mark.django_db
 def test_the_outlook_says_what_it_will_cost_at_least_and_at_most() -> None:
     form, items = plain(samples="2", limit_samples="1000"), [{"x": "a" * 400}]
