@@ -40,6 +40,8 @@ EVERYBODY = [
     *(by_token(name, scope) for name in (*PEOPLE, ROOT) for scope in Scope),
     *(by_token(name, scope, only="own") for name in ("both", ROOT) for scope in Scope),
 ]
+LONG = [] if FULL else [STRANGER, EDITOR, READER, LIMITED]
+"""They ask most: left to ``make thorough``."""
 CALLERS = [*ALWAYS, *REFUSED, *(each for each in (EVERYBODY if FULL else COMPLETING) if each not in ALWAYS)]
 SETTINGS: dict[str, Any] = {
     "AUTH": True,
@@ -58,7 +60,9 @@ def world(
         yield World.made([*CALLERS, by_session("mixed")])
 
 
-@pytest.mark.parametrize("caller", CALLERS, ids=NAMES)
+@pytest.mark.parametrize(
+    "caller", [pytest.param(each, marks=[pytest.mark.thorough] * (each in LONG), id=each.name) for each in CALLERS]
+)
 def test_every_route(caller: Caller, world: World) -> None:
     found = [
         f"{route}{f' ({where})' if where else ''}: {fault}"

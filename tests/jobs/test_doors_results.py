@@ -126,6 +126,7 @@ def test_ranges(client: APIClient, workspace: Workspace) -> None:
     assert download(client, "row-scores", range=f"bytes={len(whole)}-").status_code == 416
 
 
+@pytest.mark.thorough
 def test_publishing_many_rows_takes_no_more_memory_than_few(workspace: Workspace) -> None:
     job = active(job_in(workspace))
     item = {"text": "x" * 20_000}

@@ -146,6 +146,7 @@ def test_random_refusals_slow_nobody_down(share: float, wait: float) -> None:
     assert most == 0.0, "the line was taken for limited"
 
 
+@pytest.mark.thorough
 def test_a_limit_that_was_raised_is_found_out() -> None:
     limits = [sliding(ALLOWED)]
     world = World(lambda now: limits[0](now))

@@ -61,6 +61,7 @@ def test_a_lost_file_is_told_and_the_rest_is_backed_up(source: Source) -> None:
     assert json.loads((source.backup / "manifest.json").read_bytes())["missing"] == [source.lost]
 
 
+@pytest.mark.thorough
 def test_refused_ones_leave_nothing_and_an_older_one_is_migrated(source: Source, url: str, tmp_path: Path) -> None:
     newer = changed(source, tmp_path / "newer", lambda told: told["migrations"].append(["jobs", "9999_later"]))
     older = changed(source, tmp_path / "older", lambda told: told["migrations"].remove(LATEST))

@@ -14,7 +14,7 @@ from tests.services import migrated_environment
 SCRIPT = Path(__file__).resolve().parent.parent / "counting.py"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     with migrated_environment(request.param, tmp_path_factory.mktemp("counting")) as env:
         run = subprocess.run(

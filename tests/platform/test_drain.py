@@ -65,6 +65,7 @@ class Followed(threading.Thread):
             self.ended = repr(error)
 
 
+@pytest.mark.thorough
 def test_nothing_in_flight_is_lost_and_nothing_is_asked_twice(platform: PlatformProcess) -> None:
     assert platform.process is not None
     with JudgeProcess(latency_ms=LATENCY_MS) as judge, httpx.Client(base_url=platform.url, timeout=30) as api:

@@ -73,6 +73,7 @@ def test_a_body_may_leave_out_what_has_a_default_and_a_reply_has_it(document: di
     assert "description" in models["SecretReply"]["required"]
 
 
+@pytest.mark.thorough  # `make lint` asks the same
 def test_what_is_served_is_what_the_views_say() -> None:
     call_command("openapi", "--check")
 

@@ -101,6 +101,7 @@ def traced(platform: PlatformProcess, collector: Collector) -> list[tuple[str, S
     return [(process, span) for process, span in collector.spans() if span.trace_id.hex() == TRACE]
 
 
+@pytest.mark.thorough
 def test_spans_lead_from_the_request_to_each_call(traced: list[tuple[str, Span]]) -> None:
     names = {span.span_id: span.name for _, span in traced}
     (request,) = (span for process, span in traced if process == "web")
@@ -128,6 +129,7 @@ def test_spans_lead_from_the_request_to_each_call(traced: list[tuple[str, Span]]
         assert call.end_time_unix_nano > call.start_time_unix_nano
 
 
+@pytest.mark.thorough
 def test_spans_hold_no_prompt_and_no_key(platform: PlatformProcess, collector: Collector) -> None:
     sent = b"".join(collector.bodies)
     assert b"traced" in sent
@@ -135,6 +137,7 @@ def test_spans_hold_no_prompt_and_no_key(platform: PlatformProcess, collector: C
         assert hidden.encode() not in sent
 
 
+@pytest.mark.thorough
 def test_log_lines_name_the_request_and_the_job(platform: PlatformProcess) -> None:
     lines = [json.loads(line) for line in platform.log.read_text().splitlines() if line.startswith("{")]
     mine = [line for line in lines if line.get("request_id") == "order-66"]
@@ -147,6 +150,7 @@ def test_log_lines_name_the_request_and_the_job(platform: PlatformProcess) -> No
     assert KEY not in platform.log.read_text()
 
 
+@pytest.mark.thorough
 def test_counts_of_both_processes_are_read_at_one_place(platform: PlatformProcess) -> None:
     text = (platform.data_dir.parent / "counts.txt").read_text()
     for line in (

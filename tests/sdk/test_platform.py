@@ -207,6 +207,7 @@ def test_projects(room: Either) -> None:
     room("workspaces.projects.delete", "p1")
 
 
+@pytest.mark.thorough
 def test_a_stranger_is_told_to_sign_in(platform_with: Callable[..., PlatformProcess]) -> None:
     locked = platform_with(ASSAY_AUTH="on")
     assert Assay(locked.url).health().status == "ready"
@@ -242,6 +243,7 @@ def test_the_tutorial_runs_as_it_stands_twice(platform: PlatformProcess) -> None
     assert "judge-tutorial" not in [found.name for found in assay.workspaces.list()]
 
 
+@pytest.mark.thorough
 def test_the_tutorial_runs_on_a_dataset_of_a_hub(platform: PlatformProcess) -> None:
     with Hub() as hub:
         hub.add_commit("team/answers", {"rows.jsonl.gz": gzip.compress(DATA.read_bytes())})

@@ -16,6 +16,8 @@ from tests.ui.seeing import Watch, axe
 
 FULL = os.environ.get("ASSAY_UI") == "full"
 PAGES = {**PLACES, **TABLES} if FULL else {**PLACES, "user": TABLES["user"], "table-of-rows": TABLES["table-of-rows"]}
+SHORT = ("home", "job", "results", "rows", "row", "compare", "people", "new", "workspace", "fileset-preview", "audit")
+"""One page of each kind; ``make thorough`` looks at the others."""
 LOOKS = {"dark-phone": ("dark", 390), "light-screen": ("light", 1280)}
 
 
@@ -28,7 +30,10 @@ def look(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterat
     context.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.thorough] * (not FULL and name not in SHORT), id=name) for name in PAGES],
+)
 def test_a_page_is_sound(look: Page, site: Site, name: str) -> None:
     tab, watch = look, Watch(look, site.url)
     reply = tab.goto(PAGES[name](site), wait_until="networkidle")

@@ -67,6 +67,7 @@ def choose_password(page: Page, given: str) -> None:
     expect(page.get_by_text("Your password is changed.")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_team_comes_together(desks: Desks, team: PlatformProcess) -> None:
     root = desks.seat(ADMINISTRATOR, PASSWORD)
     expect(root.get_by_role("link", name="All tables")).to_be_visible()

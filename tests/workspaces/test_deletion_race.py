@@ -29,7 +29,7 @@ BOTH = "done / done"
 made through v1 brings its namespace back."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
 def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     with migrated_environment(request.param, tmp_path_factory.mktemp("race")) as env:
         run = subprocess.run(
