@@ -27,7 +27,8 @@ from assay_sdk.engine.transport_httpx import HttpxTransport
 from assay_sdk.engine.transport_pyreqwest import PyreqwestTransport
 from tests.names import Names
 
-HERE, ELSEWHERE, NOBODY = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+HERE, ELSEWHERE, NOBODY = "127.0.0.5", "127.0.0.2", "127.0.0.3"
+"""Loopback addresses of these tests alone: at 127.0.0.1 others look for servers that had the port before."""
 TRANSPORTS = [HttpxTransport, PyreqwestTransport, AsyncioTransport]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CLOSING = OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n")
@@ -428,7 +429,7 @@ def test_behind_a_proxy_an_address_in_the_place_of_a_name_is_shown_to_the_guard(
     async def test() -> None:
         async with serving() as server:
             monkeypatch.setenv("HTTP_PROXY", f"{HERE}:{server.port}")
-            monkeypatch.setenv("NO_PROXY", f"127.0.0.0/30, judge.test:{server.port}")
+            monkeypatch.setenv("NO_PROXY", f"127.0.0.4/30, judge.test:{server.port}")
             async with aclosing(AsyncioTransport(guard=Watch("127.0.0.8"))) as transport:
                 for name in ("127.0.0.8", "2130706440"):
                     with pytest.raises(Forbidden):
