@@ -85,6 +85,7 @@ def test_random_columns(kind: str) -> None:
     assert compared > 60
 
 
+@pytest.mark.thorough
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=40))
 def test_all_small_tables(pairs: list[tuple[int, int]]) -> None:
@@ -100,6 +101,7 @@ def test_whatever_is_finite_gives_a_finite_number_or_a_reason(pairs: list[tuple[
         assert found.reason if found.value is None else True
 
 
+@pytest.mark.thorough
 def test_a_large_table() -> None:
     human = [RNG.randrange(101) / 10 for _ in range(5000)]
     compare([value + RNG.gauss(0, 2) for value in human], human)

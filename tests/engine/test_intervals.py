@@ -80,6 +80,7 @@ def test_rows_that_are_alike_are_counted_not_copied() -> None:
     )
 
 
+@pytest.mark.thorough
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     """150 samples of 40 rows from a population that is known; by chance alone 89 to 99 % of intervals are hits."""
     population = [(0, 0)] * 5 + [(0, 1)] * 2 + [(1, 0)] + [(1, 1)] * 6 + [(1, 2)] * 2 + [(2, 2)] * 4

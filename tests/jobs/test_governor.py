@@ -113,7 +113,7 @@ LEARNED = {
 }
 
 
-@pytest.mark.parametrize("parallelism", [2, 8])
+@pytest.mark.parametrize("parallelism", [pytest.param(2, marks=pytest.mark.thorough), 8])
 @pytest.mark.parametrize("telling", [False, True], ids=["silent", "retry-after"])
 @pytest.mark.parametrize("server", LEARNED)
 def test_a_limit_is_learned_within_the_first_minute(server: str, telling: bool, parallelism: int) -> None:

@@ -65,6 +65,7 @@ def test_a_web_server_whose_parent_dies_leaves_the_port(platform: PlatformProces
     platform.wait_ready()
 
 
+@pytest.mark.thorough
 def test_a_worker_that_cannot_start_is_not_tried_without_a_pause(platform: PlatformProcess) -> None:
     for _ in range(3):
         until(lambda: platform.children(WORKER))
@@ -88,6 +89,7 @@ def test_a_port_that_is_taken_is_named(platform: PlatformProcess, tmp_path: Path
     assert f"Cannot listen on 127.0.0.1:{platform.port}: Address already in use." in ended.stderr
 
 
+@pytest.mark.thorough
 def test_a_database_that_cannot_be_migrated_ends_it(tmp_path: Path) -> None:
     (tmp_path / "assay.sqlite3").write_bytes(b"this is no database" * 100)
     ended = serve(PlatformProcess(tmp_path))
@@ -96,6 +98,7 @@ def test_a_database_that_cannot_be_migrated_ends_it(tmp_path: Path) -> None:
     assert ended.stderr.endswith("The database cannot be got ready; the reason is above.\n")
 
 
+@pytest.mark.thorough
 def test_asked_to_stop_while_it_starts_it_stops(tmp_path: Path) -> None:
     starting = PlatformProcess(tmp_path)
     process = subprocess.Popen(starting.argv, cwd=ROOT, env=starting.env, stdout=subprocess.PIPE, text=True)
@@ -115,6 +118,7 @@ def serve(platform: PlatformProcess, *words: str) -> subprocess.CompletedProcess
     return subprocess.run(argv, cwd=ROOT, env=platform.env, capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.thorough
 def test_who_waits_for_the_database_goes_on_when_it_is_ready(tmp_path: Path) -> None:
     env = {**os.environ, supervised.VARIABLE: str(tmp_path)}
     with supervised.preparing(tmp_path):

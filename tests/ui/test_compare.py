@@ -84,6 +84,7 @@ def test_what_was_asked_differently_is_marked_word_by_word(tab: Page, site: Site
     expect(asked.get_by_role("row", name="model.name assay-stand-in-judge")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_evaluations_are_chosen_from_a_list(tab: Page, site: Site, elsewhere: Job) -> None:
     tab.goto("/admin/evaluations/")
     tab.goto(page_of(site, site.strict))
@@ -101,6 +102,7 @@ def test_evaluations_are_chosen_from_a_list(tab: Page, site: Site, elsewhere: Jo
     expect(tab.locator("#paired tbody th")).to_have_text(f"{site.strict} − {site.kind}")
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_compared_says_why_within_the_page(tab: Page, site: Site, elsewhere: Job) -> None:
     tab.goto(page_of(site, site.strict, elsewhere.name))
     alert = tab.get_by_role("alert")
@@ -112,6 +114,7 @@ def test_what_cannot_be_compared_says_why_within_the_page(tab: Page, site: Site,
     expect(tab.get_by_role("checkbox", name=site.kind)).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_three_are_each_held_against_the_baseline(tab: Page, site: Site, generous: Job) -> None:
     found = site.assay().evaluator.compare([site.strict, site.kind, generous], baseline=generous.name)
     tab.goto(page_of(site, site.strict, site.kind, generous.name, more=f"&baseline={generous.name}"))

@@ -137,6 +137,7 @@ def test_rows_of_every_format_are_shown_and_nothing_in_them_runs(tab: Page, assa
     assert tab.title().startswith("README.md") and tab.locator("#content img").count() == 0
 
 
+@pytest.mark.thorough
 def test_a_fileset_is_registered_from_a_hub_and_refreshed(tab: Page, site: Site, assay: Assay) -> None:
     tab.goto("/admin/filesets/new/?from=hub&workspace=data-team")
     tab.get_by_label("Name").fill("from-hub")
@@ -155,6 +156,7 @@ def test_a_fileset_is_registered_from_a_hub_and_refreshed(tab: Page, site: Site,
     expect(tab.get_by_label("choose them")).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_what_is_used_is_not_deleted_and_its_users_are_named(tab: Page, site: Site, assay: Assay) -> None:
     assay.secrets.create("used-key", "not-needed")
     assay.files.filesets.create("used")
@@ -216,6 +218,7 @@ def test_the_value_of_a_secret_goes_in_and_never_out(tab: Page, site: Site, assa
     assert kept["value"] == f"{second} "
 
 
+@pytest.mark.thorough
 def test_a_workspace_tells_what_goes_before_it(tab: Page, site: Site, assay: Assay) -> None:
     tab.goto("/admin/workspaces/")
     tab.get_by_label("Name").fill(site.workspace)

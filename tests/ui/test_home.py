@@ -52,6 +52,7 @@ def test_home_shows_what_runs_what_failed_and_what_came_of_it(tab: Page, site: S
     job.cancel()
 
 
+@pytest.mark.thorough
 def test_the_list_is_filtered_and_evaluations_are_picked_to_be_compared(tab: Page, site: Site) -> None:
     tab.goto("/admin/evaluations/")
     listed = tab.get_by_role("region", name="Evaluations").get_by_role("row")

@@ -64,6 +64,7 @@ def test_a_job_is_watched_from_its_start_to_its_results(tab: Page, site: Site, s
     assert axe(tab) == []
 
 
+@pytest.mark.thorough
 def test_a_job_is_paused_changed_and_resumed(tab: Page, site: Site, slow: JudgeProcess) -> None:
     job = submit(site, slow, "steered")
     tab.goto(address(site, "steered"))
@@ -87,6 +88,7 @@ def test_a_job_is_paused_changed_and_resumed(tab: Page, site: Site, slow: JudgeP
     assert job.progress().rows_done == ROWS
 
 
+@pytest.mark.thorough
 def test_a_cancelled_job_keeps_its_rows_until_it_is_deleted(tab: Page, site: Site, slow: JudgeProcess) -> None:
     job = submit(site, slow, "stopped")
     tab.goto(address(site, "stopped"))
@@ -118,6 +120,7 @@ def test_a_failed_job_says_why_and_what_can_be_done(tab: Page, site: Site) -> No
     tab.wait_for_url(re.compile(rf"/evaluations/new/\?from={site.workspace}/{site.failed}$"))
 
 
+@pytest.mark.thorough
 def test_rows_without_a_score_are_judged_again(tab: Page, site: Site) -> None:
     with JudgeProcess(prose_every=4) as sloppy:
         metric = site.judge(STRICT, address=sloppy.url)
@@ -146,6 +149,7 @@ def test_the_page_tells_what_is_asked_and_keeps_keys(tab: Page, site: Site) -> N
     assert "not-needed-by-the-stand-in" not in tab.content()
 
 
+@pytest.mark.thorough
 def test_a_job_of_the_v1_api_is_shown_without_its_key(tab: Page, site: Site) -> None:
     model = {"api_endpoint": {"url": site.judge_url, "model_id": "m", "api_key": "sk-of-v1"}}
     score = {"type": "int", "parser": {"type": "regex", "pattern": "(\\d)"}}

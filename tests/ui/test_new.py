@@ -107,6 +107,7 @@ def test_an_evaluation_is_made_by_hand(tab: Page, site: Site) -> None:
     }
 
 
+@pytest.mark.thorough
 def test_a_copy_keeps_prompt_and_scores_and_says_what_it_cannot(tab: Page, site: Site) -> None:
     tab.goto(f"{NEW}?from={site.workspace}/{site.strict}")
     expect(tab.get_by_label("System prompt")).to_have_value(STRICT)
@@ -154,6 +155,7 @@ def test_mistakes_are_told_where_they_are(tab: Page, site: Site) -> None:
     expect(tab.get_by_label("Name (optional)")).to_have_accessible_description(re.compile("already exists"))
 
 
+@pytest.mark.thorough
 def test_the_same_as_code_makes_the_same_job(tab: Page, site: Site) -> None:
     open_on(tab, site)
     fill_judge(tab, site)
@@ -186,6 +188,7 @@ def test_the_same_as_code_makes_the_same_job(tab: Page, site: Site) -> None:
     assert read[0]["custom_fields"] == read[1]["custom_fields"] == {"assay": {"budget": {"tokens": 100000}}}
 
 
+@pytest.mark.thorough
 def test_data_of_every_kind_is_shown_inert_and_counted_no_further_than_is_quick(tab: Page, site: Site) -> None:
     site.assay().workspaces.create("data-room")
     files = Assay(site.url, workspace="data-room").files

@@ -104,6 +104,7 @@ def test_the_worst_disagreement_stands_first_and_leads_to_its_row(tab: Page, sit
     expect(tab).to_have_url(f"{site.url}/admin/evaluations/{site.workspace}/{site.strict}/rows/{worst}/")
 
 
+@pytest.mark.thorough
 def test_a_field_of_the_matrix_shows_its_rows_and_can_be_shared(tab: Page, site: Site) -> None:
     tab.goto(page_of(site, site.strict))
     field = tab.locator("#confusion tbody tr").nth(4).get_by_role("link").first  # people say 4
@@ -119,6 +120,7 @@ def test_a_field_of_the_matrix_shows_its_rows_and_can_be_shared(tab: Page, site:
     expect(tab.get_by_role("heading", name="The worst disagreements")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_column_that_is_no_ratings_explains_itself(tab: Page, site: Site) -> None:
     tab.goto(page_of(site, site.strict))
     tab.get_by_label("People's ratings are in column").select_option("prompt")
@@ -133,6 +135,7 @@ def test_a_column_that_is_no_ratings_explains_itself(tab: Page, site: Site) -> N
     assert axe(tab) == []
 
 
+@pytest.mark.thorough
 def test_labels_are_held_against_labels(tab: Page, site: Site, graded: Job) -> None:
     found = graded.agreement("tone")
     tab.goto(page_of(site, graded.name))

@@ -208,6 +208,7 @@ def test_a_row_tells_what_was_asked_and_answered_and_runs_nothing(tab: Page, sit
     expect(tab.get_by_text("has no row 60 that is judged by now")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_everything_can_be_taken_away(tab: Page, site: Site, evil: Job) -> None:
     from arro3.io import read_parquet
 
@@ -227,6 +228,7 @@ def test_everything_can_be_taken_away(tab: Page, site: Site, evil: Job) -> None:
     assert len(taken("row-scores").splitlines()) == EVIL_ROWS
 
 
+@pytest.mark.thorough
 def test_an_evaluation_under_way_shows_its_rows_so_far_and_notices_its_end(tab: Page, site: Site, slow: Job) -> None:
     tab.goto(page_of(site, slow.name, "results/"))
     expect(tab.get_by_text("so far of 40")).to_be_visible()
@@ -247,6 +249,7 @@ def test_an_evaluation_under_way_shows_its_rows_so_far_and_notices_its_end(tab: 
     expect(tab.get_by_role("heading", name="No row was judged")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_lists_and_figures_fit_a_phone_in_the_dark(browser: Browser, site: Site, evil: Job) -> None:
     context = browser.new_context(base_url=site.url, color_scheme="dark", viewport={"width": 390, "height": 850})
     tab = context.new_page()
