@@ -33,6 +33,8 @@ DATA = ["b.jsonl", "odd[1].jsonl", "x/a.jsonl", "x/c.csv.gz", "x/t.parquet", "x/
         ("x[!a]a.jsonl", []),
         ("x/[a-c]*", ["x/a.jsonl", "x/c.csv.gz"]),
         ("x/[z-a]*", []),
+        ("x/[--b].jsonl", ["x/a.jsonl"]),
+        ("x/[b-].jsonl", []),
         ("odd[[]1[]].jsonl", ["odd[1].jsonl"]),
         ("odd[1].jsonl", ["odd[1].jsonl"]),
         ("notes.txt", ["notes.txt"]),

@@ -128,9 +128,10 @@ def _nothing(text: str) -> bool:
 def _class(token: str) -> Accepts:
     negated = token[1] in "!^"
     members = token[1 + negated : -1]
-    inner = "".join(character if character == "-" else re.escape(character) for character in members)
-    try:
-        among = re.compile(f"[{'^' * negated}{inner}]", re.DOTALL)
-    except re.error:  # a range the wrong way round holds nothing
-        return _nothing
-    return lambda character: character != "/" and among.match(character) is not None
+    ranges: list[tuple[str, str]] = []
+    at = 0
+    while at < len(members):
+        last = at + 2 if members[at + 1 : at + 2] == "-" and at + 2 < len(members) else at
+        ranges.append((members[at], members[last]))  # one the wrong way round holds nothing
+        at = last + 1
+    return lambda character: character != "/" and negated != any(low <= character <= high for low, high in ranges)
