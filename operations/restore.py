@@ -14,7 +14,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.color import no_style
-from django.db import Error, connection, transaction
+from django.db import Error, OperationalError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from assay.filesets import blobs
@@ -56,10 +56,11 @@ def restore(path: Path) -> Restored:
         manifest = verify(path)
         _refuse_newer(manifest)
         _refuse_other_keys(manifest)
-        with _all_or_nothing():
+        brought: list[Path] = []
+        with _all_or_nothing(brought):
             _migrate_to(manifest.migrations)
             with transaction.atomic():
-                _load(path, manifest)
+                _load(path, manifest, brought)
         call_command("migrate", interactive=False, verbosity=0)
         return Restored(manifest, resumed=_resume(), sealed=_sealed())
 
@@ -113,8 +114,11 @@ def _key(name: str) -> Path:
 
 
 @contextmanager
-def _all_or_nothing() -> Iterator[None]:
-    """Take back the schema, the rows and the files of the block where it fails."""
+def _all_or_nothing(brought: list[Path]) -> Iterator[None]:
+    """Take back the schema, the rows and the files of the block where it fails, and the keys that it ``brought``.
+
+    Raises ``CannotRestore`` where there is no room, or no right to write.
+    """
     try:
         if connection.vendor == "postgresql":
             with transaction.atomic(), connection.cursor() as cursor:
@@ -122,12 +126,16 @@ def _all_or_nothing() -> Iterator[None]:
                 yield
         else:
             yield
-    except BaseException:
+    except BaseException as failure:
         if connection.vendor == "sqlite":
             connection.close()
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{connection.settings_dict['NAME']}{suffix}").unlink(missing_ok=True)
         shutil.rmtree(blobs.root(), ignore_errors=True)
+        for key in brought:
+            key.unlink(missing_ok=True)
+        if isinstance(failure, OSError | OperationalError):
+            raise CannotRestore(f"It cannot be written here: {failure}. Nothing of it stayed.") from failure
         raise
 
 
@@ -144,7 +152,7 @@ def _migrate_to(migrations: list[Migration]) -> None:
     executor.migrate(last)
 
 
-def _load(path: Path, manifest: Manifest) -> None:
+def _load(path: Path, manifest: Manifest, brought: list[Path]) -> None:
     """Load every row, and put every file in its place; raises ``BrokenBackup`` where they are not what was verified."""
     kept = {table.member: table for table in manifest.tables}
     missing = set(manifest.missing)
@@ -156,6 +164,7 @@ def _load(path: Path, manifest: Manifest) -> None:
         if kind == "tables":
             _load_table(kept[name], content)
         elif kind == "keys":
+            brought.append(_key(rest))
             _key(rest).unlink(missing_ok=True)
             _write(_key(rest), content)
         elif rest[3:] not in missing:

@@ -2,8 +2,11 @@
 
 import fcntl
 import json
+import resource
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +19,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from tests.operations.operating import operate
-from tests.platform_process import prepared_data
+from tests.platform_process import ROOT, bare_environment, prepared_data
 from tests.services import fresh_database
 
 LATEST = ["jobs", "0004_read_indexes"]
@@ -85,6 +88,26 @@ def test_refused_ones_leave_nothing_and_an_older_one_is_migrated(source: Source,
     assert LATEST in applied(here, url)
     kept = {path.name for path in (here / "blobs").rglob("*") if path.is_file()}
     assert source.lost not in kept and kept
+
+
+@pytest.mark.thorough
+def test_without_room_nothing_stays_and_it_is_said(source: Source, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    env = {**bare_environment(), "ASSAY_DATA_DIR": str(here)}
+
+    def restored(most: int) -> subprocess.CompletedProcess[str]:
+        def short_of_room() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+        argv = [sys.executable, "manage.py", "restore", str(source.backup)]
+        return subprocess.run(
+            argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False, preexec_fn=short_of_room
+        )
+
+    short = restored(200_000)
+    assert short.returncode == 1 and "It cannot be written here" in short.stderr and "Traceback" not in short.stderr
+    assert {path.name for path in here.rglob("*") if path.is_file()} <= {"serve.lock", "session.key"}, "its own"
+    assert restored(resource.RLIM_INFINITY).returncode == 0
 
 
 def applied(data_dir: Path, url: str) -> list[list[str]]:
