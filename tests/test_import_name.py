@@ -60,7 +60,7 @@ def test_python_sees_the_standard_modules_from(entry: str) -> None:
 @pytest.mark.parametrize(
     "argv",
     [
-        [sys.executable, "-m", "celery", "-A", "assay.platform", "report"],
+        pytest.param([sys.executable, "-m", "celery", "-A", "assay.platform", "report"], marks=pytest.mark.thorough),
         [str(BIN / "celery"), "-A", "assay.platform", "report"],
         [sys.executable, "-m", "granian", "--help"],
         [sys.executable, "-m", "pytest", "--version"],

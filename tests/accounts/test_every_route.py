@@ -40,7 +40,7 @@ EVERYBODY = [
     *(by_token(name, scope) for name in (*PEOPLE, ROOT) for scope in Scope),
     *(by_token(name, scope, only="own") for name in ("both", ROOT) for scope in Scope),
 ]
-LONG = [] if FULL else [STRANGER, EDITOR, READER, LIMITED]
+LONG = [] if FULL else [STRANGER, VIEWER, EDITOR, READER, LIMITED]
 """They ask most: left to ``make thorough``."""
 CALLERS = [*ALWAYS, *REFUSED, *(each for each in (EVERYBODY if FULL else COMPLETING) if each not in ALWAYS)]
 SETTINGS: dict[str, Any] = {

@@ -22,6 +22,7 @@ KINDS: dict[str, Callable[[], float]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_wilcoxon_is_that_of_scipy(kind: str) -> None:
     for size in (1, 2, 3, 7, 12, 13, 14, 30, 50, 51, 200):

@@ -70,6 +70,7 @@ def test_a_crash_a_hang_and_a_slow_case_are_found(case: bytes, what: str, monkey
     assert (what in str(finding)) if what else finding is None
 
 
+@pytest.mark.thorough
 def test_cases_follow_from_the_seed(tmp_path: Path) -> None:
     target = Target("t", crash, (b'{"a": 1, "b": [2, 3]}', b"other"))
     first, second, other = (Cases(target, Random(seed)) for seed in (1, 1, 2))
