@@ -12,10 +12,12 @@ from django.http import HttpRequest, HttpResponse
 
 from assay.accounts import tokens
 from assay.platform.auth import client_address, same_origin
-from assay.platform.caller import EVERYBODY, LOCAL, OF_SCOPE, Caller, Rooms, acting
+from assay.platform.caller import EVERYBODY, LOCAL, OF_SCOPE, PLATFORM, Caller, Rooms, acting
 from assay.workspaces.models import Member
 
 LOCAL_USER = "local"
+RESERVED = frozenset({LOCAL_USER, EVERYBODY, PLATFORM.name})
+"""Names that stand for nobody in particular: no person's account may have them, whoever vouches for it."""
 PAGES = "/admin/"
 """Below it are pages for people: they come with a session and with nothing else."""
 WRONG = "Invalid credentials."

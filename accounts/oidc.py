@@ -16,6 +16,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from assay.accounts.calling import RESERVED
 from assay.accounts.models import Identity
 from assay.platform.audit import record
 from assay.platform.errors import Forbidden, Unavailable, Upstream
@@ -147,6 +148,8 @@ def _welcomed(claims: dict[str, Any], issuer: str, subject: str) -> User:
         raise Forbidden(
             f"The identity provider does not say who you are: its token has no '{settings.OIDC_NAME_CLAIM}'."
         )
+    if name in RESERVED:
+        raise Forbidden(f"Nobody can sign in as '{name}': that name is the platform's own.")
     if settings.OIDC_NAME_CLAIM == "email" and claims.get("email_verified") is False:
         raise Forbidden("Your e-mail address is not verified at the identity provider.")
     with transaction.atomic():

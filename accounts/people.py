@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from assay.accounts.calling import LOCAL_USER
+from assay.accounts.calling import LOCAL_USER, RESERVED
 from assay.platform.audit import record
 from assay.platform.caller import Action, caller
 from assay.platform.errors import Conflict, Invalid, NotFound
@@ -42,7 +42,7 @@ def make_account(
     user = User(username=name, email=email, is_superuser=administrator, is_staff=administrator)
     _check(user, password)
     taken = Conflict(f"There is an account named '{name}' already.")
-    if name == LOCAL_USER:
+    if name in RESERVED:
         raise taken
     try:
         with transaction.atomic():

@@ -13,6 +13,7 @@ from joserfc.jwk import OctKey, RSAKey
 from pytest_django import Settings
 
 from assay.accounts import oidc
+from assay.accounts.calling import local_user
 from assay.accounts.models import Identity
 from assay.platform.models import AuditEvent
 from tests.accounts.provider import CLIENT, Provider, running
@@ -82,6 +83,18 @@ def test_nobody_takes_an_account_over_by_its_name(provider: Provider) -> None:
     refused = walk(Client())
     assert refused.status_code == 403 and "Ask an administrator" in refused.content.decode()
     assert not Identity.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["local", "*", "platform"])
+def test_nobody_comes_in_under_a_name_of_the_platform_s_own(name: str, provider: Provider, settings: Settings) -> None:
+    local_user()  # who may do everything, and has no password
+    settings.OIDC_NAME_CLAIM = "preferred_username"
+    provider.person["preferred_username"] = name
+    client = Client()
+    refused = walk(client)
+    assert refused.status_code == 403 and "that name is the platform&#x27;s own" in refused.content.decode()
+    assert "_auth_user_id" not in client.session and not Identity.objects.exists()
+    assert list(User.objects.values_list("username", flat=True)) == ["local"]
 
 
 def test_an_account_made_without_a_password_waits_for_its_owner(provider: Provider) -> None:
