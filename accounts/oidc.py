@@ -163,6 +163,11 @@ def _welcomed(claims: dict[str, Any], issuer: str, subject: str) -> User:
             raise Forbidden(
                 f"There is an account '{name}' already, which is not yours at this provider. Ask an administrator."
             )
+        elif settings.OIDC_NAME_CLAIM == "email" and claims.get("email_verified") is not True:
+            raise Forbidden(
+                f"An account waits for whoever '{name}' belongs to, and the identity provider does not say that it "
+                "has verified that address."
+            )
         try:
             with transaction.atomic():
                 Identity.objects.create(owner=user, issuer=issuer, subject=subject)

@@ -105,6 +105,16 @@ def test_an_account_made_without_a_password_waits_for_its_owner(provider: Provid
     assert walk(Client()).status_code == 403
 
 
+def test_an_address_that_is_not_verified_takes_no_account_over(provider: Provider) -> None:
+    del provider.person["email_verified"]  # some providers never say
+    assert walk(Client()).status_code == 302, "an account of one's own is made"
+    provider.person |= {"sub": "p-2", "email": "bob@example.org"}
+    User.objects.create_user("bob@example.org")
+    assert walk(Client()).status_code == 403
+    provider.person["email_verified"] = True
+    assert walk(Client()).status_code == 302
+
+
 def test_who_may_not_sign_in_may_not_by_a_provider_either(provider: Provider) -> None:
     walk(Client())
     User.objects.update(is_active=False)
