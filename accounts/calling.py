@@ -2,13 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from assay.accounts import tokens
 from assay.platform.auth import client_address, same_origin
@@ -30,11 +30,25 @@ class CallerMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         who = who_calls(request)
         request.__dict__["caller_name"] = who.name  # for the access log
+        response: HttpResponse | StreamingHttpResponse
         with acting(who):
-            return self.get_response(request)
+            response = self.get_response(request)
+        if isinstance(response, StreamingHttpResponse):
+            response.streaming_content = _made_by(who, iter(response))
+        return response
+
+
+def _made_by(who: Caller, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the pieces of a reply, each made as its caller: the request is over by then, and the platform sees all."""
+    while True:
+        with acting(who):
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def who_calls(request: HttpRequest) -> Caller:

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 from django.db.models import F
-from django.test import Client
+from django.http import HttpRequest, StreamingHttpResponse
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from assay.accounts.calling import CallerMiddleware
+from assay.accounts.tokens import make_token
 from assay.filesets import history, local
 from assay.filesets.models import Fileset
 from assay.jobs.models import Job, JobPart
 from assay.jobs.plan import Unplannable, plan
-from assay.platform.caller import Scope
+from assay.platform.caller import Scope, caller
 from assay.platform.models import AuditEvent
 from assay.workspaces.models import Project, Workspace
 from tests.accounts.signing_in import person, with_token
@@ -39,6 +42,19 @@ def ann() -> Client:
     client = Client()
     client.force_login(person("ann", "w-one", "Editor"), "django.contrib.auth.backends.ModelBackend")
     return client
+
+
+def test_a_reply_that_is_sent_as_it_is_made_is_made_as_its_caller(rf: RequestFactory) -> None:
+    Workspace.objects.create(name="w-two")
+    _, token = make_token(person("ann", "w-one", "Viewer"), "t", Scope.READ)
+
+    def view(request: HttpRequest) -> Any:
+        return StreamingHttpResponse(f"{caller().name}: {[*Workspace.objects.all()]} " for _ in range(2))
+
+    reply = CallerMiddleware(view)(rf.get("/v1/any", HTTP_AUTHORIZATION=f"Bearer {token}"))
+    assert isinstance(reply, StreamingHttpResponse)
+    assert b"".join(reply).decode() == "ann: [<Workspace: w-one>] " * 2  # type: ignore[arg-type]
+    assert caller().name == "platform"
 
 
 # Sessions
