@@ -1,5 +1,6 @@
 """Where the real Postgres and Redis of a test are, and what it means when there is none."""
 
+import json
 import os
 import secrets
 import shutil
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -72,13 +74,18 @@ def _url_of(database: str) -> str:
     return urlunsplit(urlsplit(postgres_url())._replace(path=f"/{database}"))
 
 
-@contextmanager
-def migrated_environment(vendor: str, data_dir: Path) -> Iterator[dict[str, str]]:
-    """Yield the environment of a process over a migrated database of its own, of ``sqlite`` or ``postgresql``."""
+def told_by(script: Path, *words: str, vendor: str, data_dir: Path, timeout: float) -> dict[str, Any]:
+    """Run a script over a migrated database of its own, of ``sqlite`` or ``postgresql``; return the JSON it says."""
     with fresh_database(migrated=True) if vendor == "postgresql" else nullcontext("") as url:
         if not url:
             shutil.copytree(prepared_data(), data_dir, dirs_exist_ok=True)
-        yield {**bare_environment(), "ASSAY_DATABASE_URL": url, "ASSAY_DATA_DIR": str(data_dir)}
+        env = {**bare_environment(), "ASSAY_DATABASE_URL": url, "ASSAY_DATA_DIR": str(data_dir)}
+        argv = [sys.executable, str(script), *words]
+        run = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=timeout, check=False)
+    assert run.returncode == 0, run.stderr
+    told: dict[str, Any] = json.loads(run.stdout)
+    assert told["vendor"] == vendor
+    return told
 
 
 def redis_url() -> str:

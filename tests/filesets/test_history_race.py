@@ -1,15 +1,11 @@
 """Commits, uploads, looks, sweeps and deletes at the same moment leave a history in one line, on both databases."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.services import migrated_environment
+from tests.services import told_by
 
 SCRIPT = Path(__file__).resolve().parent.parent / "history_race.py"
 ROUNDS = 3
@@ -29,20 +25,9 @@ ENDS = {
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
-def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    with migrated_environment(request.param, tmp_path_factory.mktemp("race")) as env:
-        run = subprocess.run(
-            [sys.executable, str(SCRIPT), str(ROUNDS)],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        found: dict[str, Any] = json.loads(run.stdout)
-        assert found["vendor"] == request.param
-        yield found
+def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("race")
+    return told_by(SCRIPT, str(ROUNDS), vendor=request.param, data_dir=folder, timeout=300)
 
 
 def test_the_files_are_those_of_main_and_the_commits_in_one_line(outcome: dict[str, Any]) -> None:

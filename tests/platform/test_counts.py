@@ -1,34 +1,19 @@
 """What lists say there is in all, without counting it, is what there is: on both databases, and while all change it."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.services import migrated_environment
+from tests.services import told_by
 
 SCRIPT = Path(__file__).resolve().parent.parent / "counting.py"
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
-def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    with migrated_environment(request.param, tmp_path_factory.mktemp("counting")) as env:
-        run = subprocess.run(
-            [sys.executable, str(SCRIPT)],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        said: dict[str, Any] = json.loads(run.stdout)
-        assert said["vendor"] == request.param
-        yield said
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("counting")
+    return told_by(SCRIPT, vendor=request.param, data_dir=folder, timeout=120)
 
 
 def exact(compared: dict[str, list[int]]) -> dict[str, int]:
